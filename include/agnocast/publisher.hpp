@@ -1,0 +1,131 @@
+// The publishing end of a topic.
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "agnocast/export.hpp"
+#include "agnocast/ipc_shared_ptr.hpp"
+#include "agnocast/message_traits.hpp"
+#include "agnocast/qos.hpp"
+
+namespace agnocast {
+
+class Node;
+
+enum class PublishStatus : std::uint8_t {
+  published,
+  timed_out,  ///< keep_all: a reliable subscription had not taken the oldest message in time
+};
+
+namespace internal {
+
+class NodeCore;
+
+struct LoanRequest
+{
+  Handle* handle;
+  void* address;
+};
+/// Throws ResourceError if the shared heap is exhausted, UsageError after a fork.
+AGNOCAST_PUBLIC LoanRequest open_loan(PublisherCore& publisher);
+AGNOCAST_PUBLIC void abandon_unconstructed_loan(Handle* handle) noexcept;
+AGNOCAST_PUBLIC PublishStatus publish_loan(PublisherCore& publisher, Handle* handle);
+
+using DestroyMessage = void (*)(void* message);
+
+}  // namespace internal
+
+/// What does not depend on the message type. Thread-safe.
+class AGNOCAST_PUBLIC PublisherBase
+{
+ public:
+  PublisherBase(const PublisherBase&) = delete;
+  PublisherBase& operator=(const PublisherBase&) = delete;
+  /// Leaves the topic. Messages that a connected subscription has not read yet, or holds, stay
+  /// readable to it; they are freed when it is done with them.
+  virtual ~PublisherBase();
+
+  /// The full name, with the namespace applied.
+  [[nodiscard]] std::string topic_name() const;
+  [[nodiscard]] QoS qos() const noexcept;
+  /// Unique in the domain; equal to MessageInfo::publisher_id of what it publishes.
+  [[nodiscard]] std::uint64_t id() const noexcept;
+  /// Subscriptions of the topic that are registered now, in any process. Reads shared memory only.
+  [[nodiscard]] std::size_t subscription_count() const;
+  /// Messages that are published and not freed yet.
+  [[nodiscard]] std::size_t retained_count() const;
+  /// Frees what no subscription needs any more, now instead of at the next publish: every volatile
+  /// message that all connected subscriptions have read and none holds. Returns how many. The
+  /// control thread does the same within about 50 ms. Destructors run in the calling thread.
+  std::size_t reclaim();
+
+ protected:
+  PublisherBase(Node& node, std::string_view topic, const TypeIdentity& type,
+                internal::DestroyMessage destroy, bool needs_hook, const QoS& qos,
+                const PublisherOptions& options);
+
+  std::shared_ptr<internal::PublisherCore> core_;
+};
+
+/// Publishes messages of type T without copying them.
+///
+/// Thread safety: all functions may be called from any thread. Cost of publish(): independent of
+/// the size of the message and, while no subscriber sleeps, free of system calls and allocations;
+/// it looks at one shared record for each subscription, and runs the destructors of the messages
+/// that it retires. It takes a lock that only other publishes on the same object contend for.
+template <class T>
+class Publisher : public PublisherBase
+{
+  static_assert(is_message_v<T>,
+                "T cannot be a message: it has virtual functions, references, std::function, "
+                "std::shared_ptr, std::string_view or another part that is bound to one process");
+
+ public:
+  using SharedPtr = std::shared_ptr<Publisher<T>>;
+
+  Publisher(Node& node, std::string_view topic, const QoS& qos, const PublisherOptions& options = {})
+    : PublisherBase(node, topic, type_identity<T>(), &destroy, !std::is_trivially_copyable_v<T>, qos,
+                    options)
+  {
+  }
+
+  /// A value-initialized T in shared memory, to be filled and published. Until then, the calling
+  /// thread's allocations go to the shared heap. Any number of loans may be open at once. Throws
+  /// ResourceError if the heap cannot grow, and what T's constructor throws.
+  [[nodiscard]] ipc_shared_ptr<T> borrow_loaned_message()
+  {
+    const internal::LoanRequest loan = internal::open_loan(*core_);
+    T* message = nullptr;
+    try {
+      message = ::new (loan.address) T();
+    } catch (...) {
+      internal::abandon_unconstructed_loan(loan.handle);
+      throw;
+    }
+    return internal::PointerAccess::adopt(message, loan.handle);
+  }
+
+  /// Hands the message to every subscription and empties `message`; on timed_out (keep_all only)
+  /// nothing is published and `message` is kept. Throws UsageError if `message` is empty, was
+  /// published before, or is a loan of another publisher; it stays as it was then.
+  PublishStatus publish(ipc_shared_ptr<T>&& message)
+  {
+    const PublishStatus status =
+      internal::publish_loan(*core_, internal::PointerAccess::handle(message));
+    if (status == PublishStatus::published) message.reset();
+    return status;
+  }
+
+ private:
+  static void destroy(void* message) { static_cast<T*>(message)->~T(); }
+};
+
+}  // namespace agnocast

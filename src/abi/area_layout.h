@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* The area of a process: what its peers read of it, and its doorbell.
+ *
+ * Copyright the Agnocast C++ authors.
+ *
+ * The area fills one slot of the window and has the same address in every process:
+ *
+ *   0                     agnocast_area_header, then agnocast_waiter[AGNOCAST_WAITERS]
+ *   AGNOCAST_CONTROL      rings, entries, subscriptions, connections
+ *   AGNOCAST_GUARD        never mapped, so that an overrun in a message cannot reach the above
+ *   AGNOCAST_HEAP         the shared heap: messages, to the end of the slot
+ *
+ * Who writes what: the process that the area belongs to, and nobody else; peers map it read-only.
+ * The doorbell page is the exception: any connected peer adds to its words.
+ */
+#ifndef AGNOCAST_ABI_AREA_LAYOUT_H
+#define AGNOCAST_ABI_AREA_LAYOUT_H
+
+#include "abi/types.h"
+
+#define AGNOCAST_AREA_MAGIC 0x3141455241534741ull /* "AGSAREA1" */
+
+#define AGNOCAST_PAGE 4096u
+#define AGNOCAST_CACHE_LINE 64u
+
+#define AGNOCAST_WAITERS 1024u
+#define AGNOCAST_NO_WAITER 0xffffffffu
+
+#define AGNOCAST_CONTROL 0x20000ull
+#define AGNOCAST_GUARD 0x2000000ull /* 32 MiB */
+#define AGNOCAST_HEAP 0x2010000ull
+
+/* The lowest slot size: the control part and a little heap. */
+#define AGNOCAST_SLOT_BYTES_MIN 0x4000000ull /* 64 MiB */
+
+/* What the kernel leaves in `alive` when the owner is gone, however it went. */
+#define AGNOCAST_ALIVE_OWNER_DIED 0x40000000u
+
+struct agnocast_area_header {
+  uint64_t magic; /* stored last when the area is made */
+  uint32_t abi_version;
+  uint32_t domain;
+  uint32_t slot;
+  int32_t pid;
+  uint64_t process_id; /* 0 until the registry has given one */
+  uint64_t slot_bytes;
+  uint64_t reserved0[3];
+  /* A robust futex that the control thread holds: its thread id while the process lives. */
+  uint32_t alive __attribute__((aligned(64)));
+  uint32_t reserved1[15];
+  /* Offset from the start of the area below which the heap is backed by memory. Only grows. */
+  uint64_t secured_end __attribute__((aligned(64)));
+  uint64_t reserved2[7];
+};
+AGNOCAST_LAYOUT(sizeof(struct agnocast_area_header) == 192, "area header");
+
+/* Wait set i of the process; word i of the doorbell wakes it.
+ * sleeping: 1 from before the wait set's last look at its rings until it is awake again. */
+struct agnocast_waiter {
+  uint32_t sleeping __attribute__((aligned(64)));
+  uint32_t reserved[15];
+};
+AGNOCAST_LAYOUT(sizeof(struct agnocast_waiter) == 64, "waiter");
+
+#define AGNOCAST_WAITERS_OFFSET 0x1000ull
+AGNOCAST_LAYOUT(AGNOCAST_WAITERS_OFFSET + AGNOCAST_WAITERS * 64u <= AGNOCAST_CONTROL, "waiters");
+
+struct agnocast_doorbell {
+  uint32_t words[AGNOCAST_WAITERS];
+};
+AGNOCAST_LAYOUT(sizeof(struct agnocast_doorbell) == AGNOCAST_PAGE, "doorbell");
+
+/* One published message. seq: 0 while the entry is empty, retired or being written; the sequence
+ * number while the message can be taken. An entry has a cache line of its own: retiring one
+ * message must not disturb the reader of the next. */
+struct agnocast_ring_entry {
+  uint64_t seq __attribute__((aligned(64)));
+  uint64_t address;
+  uint64_t stamp_ns; /* CLOCK_MONOTONIC at publish */
+  uint64_t reserved[5];
+};
+AGNOCAST_LAYOUT(sizeof(struct agnocast_ring_entry) == 64, "ring entry");
+
+/* One for each publisher, in its area.
+ * Invariants: 1. tail - 1 <= head. 2. Sequences in [tail, head] are takeable unless retired early.
+ * 3. There are more entries than messages in [tail, head], so the entry being written is retired. */
+struct agnocast_ring {
+  uint64_t publisher_id __attribute__((aligned(64))); /* 0: this memory is no ring any more */
+  uint32_t waiter; /* of a publisher that waits for room, else AGNOCAST_NO_WAITER */
+  uint32_t reserved0[13];
+  uint64_t head __attribute__((aligned(64))); /* last published sequence; 0: none */
+  uint64_t tail;    /* oldest sequence still takeable; first is 1 */
+  uint64_t entries; /* offset of the entries, a multiple of 64, plus log2 of how many there are */
+  uint64_t reserved1[5];
+};
+AGNOCAST_LAYOUT(sizeof(struct agnocast_ring) == 128, "ring");
+
+#define AGNOCAST_RING_ENTRIES_LOG2_MAX 20u
+
+/* One for each subscription, in its area: the head of the list of its connections. */
+struct agnocast_subscription {
+  uint64_t subscription_id __attribute__((aligned(64))); /* 0: no subscription any more */
+  uint64_t first_connection; /* offset; 0: none */
+  uint32_t waiter;           /* index of the wait set, or AGNOCAST_NO_WAITER */
+  uint32_t reserved[11];
+};
+AGNOCAST_LAYOUT(sizeof(struct agnocast_subscription) == 64, "subscription");
+
+#define AGNOCAST_CONNECTIONS_MAX 4096u
+#define AGNOCAST_HOLDS_MAX 4096u
+
+/* One for each subscription and publisher, in the subscriber's area.
+ * Invariants: 1. cursor only grows while publisher_id stays. 2. A message of which the sequence
+ * stands in holds[0..holds_end) is not freed. 3. holds_end only grows, before a hold above it is
+ * set. */
+struct agnocast_connection {
+  uint64_t publisher_id __attribute__((aligned(64))); /* 0: no connection any more */
+  uint64_t next;       /* offset of the next connection; 0: last */
+  uint32_t holds_capacity;
+  uint32_t holds_end;
+  uint64_t cursor;     /* the next sequence to take */
+  uint64_t holds[4];   /* holds_capacity of them follow in the same block; 0: free */
+};
+AGNOCAST_LAYOUT(sizeof(struct agnocast_connection) == 64, "connection");
+#define AGNOCAST_HOLDS_OFFSET 32u
+#ifdef __cplusplus
+static_assert(offsetof(struct agnocast_connection, holds) == AGNOCAST_HOLDS_OFFSET, "holds");
+#endif
+
+#define AGNOCAST_ANNOUNCEMENT_MAGIC 0x31434e4e41534741ull /* "AGSANNC1" */
+/* What a new publisher puts into the queue of a process that subscribes to its topic. */
+struct agnocast_announcement {
+  uint64_t magic;
+  uint64_t publisher_id;
+  uint64_t process_id;
+  uint64_t area_address;
+  uint64_t area_bytes;
+  uint32_t slot;
+  uint32_t topic; /* index of its record */
+};
+AGNOCAST_LAYOUT(sizeof(struct agnocast_announcement) == 48, "announcement");
+
+#endif

@@ -1,0 +1,45 @@
+// The environment variables, parsed.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace agnocast::internal {
+
+struct WindowSetting
+{
+  std::uint64_t base;
+  std::uint64_t bytes;
+  std::uint64_t slot_bytes;
+};
+
+struct Settings
+{
+  static constexpr std::size_t mempool_granule = 102'400;
+  static constexpr std::size_t mempool_default = 100 * mempool_granule;
+
+  enum class Access { owner, group, all };
+
+  std::uint32_t domain = 0;                               ///< AGNOCAST_DOMAIN_ID
+  std::size_t mempool_bytes = mempool_default;            ///< AGNOCAST_MEMPOOL_SIZE, rounded up
+  std::string mempool_source = "AGNOCAST_MEMPOOL_SIZE";   ///< the variable that was used
+  bool heap_all = false;                                  ///< AGNOCAST_HEAP
+  std::optional<WindowSetting> window;                    ///< AGNOCAST_WINDOW
+  Access access = Access::owner;                          ///< AGNOCAST_ACCESS
+  std::string access_group;
+};
+
+/// Reads the environment. A value that cannot be used gives a failure that names the variable, the
+/// value and what is allowed.
+Result<Settings> read_settings();
+
+/// The window of a domain if nothing else is said.
+inline constexpr WindowSetting default_window{0x200000000000, 16ull << 40, 16ull << 30};
+
+}  // namespace agnocast::internal

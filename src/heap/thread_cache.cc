@@ -1,0 +1,82 @@
+// Thread caches: see thread_cache.hpp for the contract.
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "heap/thread_cache.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace agnocast::internal {
+
+bool ThreadCache::refill(SizeClass size_class, SlabHeap& slabs) noexcept
+{
+  std::byte** const stock = blocks_[size_class].data();
+  const std::uint32_t taken = slabs.take(size_class, stock, half(size_class));
+  // The lowest address on top: blocks are handed out in the order of their addresses.
+  std::reverse(stock, stock + taken);
+  count_[size_class] = taken;
+  return taken != 0;
+}
+
+std::uint32_t ThreadCache::spill(SizeClass size_class, std::uint32_t kept, SlabHeap& slabs) noexcept
+{
+  const std::uint32_t count = count_[size_class];
+  if (count <= kept) return 0;
+  std::byte** const stock = blocks_[size_class].data();
+  const std::uint32_t refused = slabs.give(size_class, stock, count - kept);
+  std::copy(stock + (count - kept), stock + count, stock);
+  count_[size_class] = kept;
+  return refused;
+}
+
+std::uint32_t ThreadCache::spill_all(SlabHeap& slabs) noexcept
+{
+  std::uint32_t refused = 0;
+  for (std::size_t i = 0; i < kClasses; ++i) refused += spill(static_cast<SizeClass>(i), 0, slabs);
+  return refused;
+}
+
+ThreadCache* ThreadCachePool::acquire() noexcept
+{
+  const std::lock_guard guard(mutex_);
+  ThreadCache* cache = idle_;
+  if (cache != nullptr) {
+    idle_ = cache->next_idle_;
+    return cache;
+  }
+  void* const memory = host_.map_private(sizeof(ThreadCache));
+  if (memory == nullptr) return nullptr;
+  cache = new (memory) ThreadCache;
+  cache->next_ = all_;
+  all_ = cache;
+  return cache;
+}
+
+void ThreadCachePool::put_back(ThreadCache* cache) noexcept
+{
+  const std::lock_guard guard(mutex_);
+  cache->next_idle_ = idle_;
+  idle_ = cache;
+}
+
+void ThreadCachePool::add_counters(std::uint64_t& allocations,
+                                   std::uint64_t& deallocations) const noexcept
+{
+  const std::lock_guard guard(mutex_);
+  for (const ThreadCache* cache = all_; cache != nullptr; cache = cache->next_) {
+    allocations += cache->allocations_.load(std::memory_order_relaxed);
+    deallocations += cache->deallocations_.load(std::memory_order_relaxed);
+  }
+}
+
+void ThreadCachePool::close() noexcept
+{
+  const std::lock_guard guard(mutex_);
+  while (all_ != nullptr) {
+    ThreadCache* const cache = all_;
+    all_ = cache->next_;
+    host_.unmap_private(cache, sizeof(ThreadCache));
+  }
+  idle_ = nullptr;
+}
+
+}  // namespace agnocast::internal

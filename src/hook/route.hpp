@@ -1,0 +1,71 @@
+// Decides where memory comes from: the process's own malloc, or the shared heap.
+//
+// Runs inside malloc and before main: allocates nothing, throws nothing, has no guarded statics.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "agnocast/export.hpp"
+#include "agnocast/ipc_shared_ptr.hpp"
+#include "base/result.hpp"
+#include "runtime/runtime.hpp"
+
+namespace agnocast::internal {
+
+/// Which loans a thread has open. While `open` is above 0, what the thread allocates goes to the
+/// shared heap. Other threads change it too: a loan that moves takes its window along.
+/// Invariant: a window is a thread's until the thread ends and no loan refers to it.
+struct ThreadWindow
+{
+  std::atomic<std::int32_t> open{0};
+  std::atomic<std::int32_t> references{0};  ///< the thread's own, and one for each open loan
+  ThreadWindow* next_free = nullptr;
+};
+
+/// The calling thread's window, made now if it has none. nullptr if there is no memory.
+ThreadWindow* own_window() noexcept;
+/// Opens the calling thread's window for a loan or a scope; joins the domain first.
+Result<ThreadWindow*> open_window();
+void close_window(ThreadWindow* window) noexcept;
+
+/// AGNOCAST_HEAP=all: every thread's window is open from now on.
+void open_all_windows() noexcept;
+
+[[nodiscard]] inline bool routes_to_shared_heap() noexcept
+{
+  return this_thread_window->open.load(std::memory_order_relaxed) > 0;
+}
+[[nodiscard]] inline bool is_in_window(const void* block) noexcept
+{
+  return reinterpret_cast<std::uintptr_t>(block) - window_range.base < window_range.bytes;
+}
+
+/// The next malloc family in lookup order, which serves what is not for us.
+struct NextMalloc
+{
+  void* (*malloc)(std::size_t);
+  void (*free)(void*);
+  std::size_t (*malloc_usable_size)(void*);
+};
+
+/// These set errno as malloc does. Called by whichever copy of the hook is in force.
+AGNOCAST_PUBLIC void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept;
+AGNOCAST_PUBLIC void* route_allocate_zeroed(const NextMalloc& next, std::size_t count,
+                                            std::size_t bytes) noexcept;
+AGNOCAST_PUBLIC void* route_allocate_aligned(const NextMalloc& next, std::size_t alignment,
+                                             std::size_t bytes) noexcept;
+/// For blocks in the window only.
+AGNOCAST_PUBLIC void route_free(void* block) noexcept;
+AGNOCAST_PUBLIC std::size_t route_usable_size(void* block) noexcept;
+/// For any two heaps: where `block` lies, and where the thread allocates now.
+AGNOCAST_PUBLIC void* route_reallocate(const NextMalloc& next, void* block,
+                                       std::size_t bytes) noexcept;
+
+/// True if a call of malloc in this process arrives here.
+bool detect_hook() noexcept;
+
+}  // namespace agnocast::internal

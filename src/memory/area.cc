@@ -1,0 +1,249 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "memory/area.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+
+#include "base/atomic.hpp"
+#include "os/map.hpp"
+#include "os/process.hpp"
+
+namespace agnocast::internal {
+
+namespace {
+
+constexpr std::size_t control_step = 0x10000;
+
+std::string in_megabytes(std::uint64_t bytes)
+{
+  return std::to_string((bytes + 999'999) / 1'000'000) + " MB";
+}
+
+Failure shared_memory_failure(const std::string& name, int error)
+{
+  std::string text = "/dev/shm" + name + " cannot be made: ";
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      text += "there is no /dev/shm; mount one with 'mount -t tmpfs tmpfs /dev/shm'";
+      break;
+    case EROFS:
+      text += "/dev/shm is read-only; mount it writable with 'mount -o remount,rw /dev/shm'";
+      break;
+    case EACCES:
+    case EPERM:
+      text += "/dev/shm is closed to this user; it should have mode 1777";
+      break;
+    case ENOSPC:
+      text += "/dev/shm is full or has no inodes left; enlarge it with "
+              "'mount -o remount,size=<size> /dev/shm' or remove what is not needed";
+      break;
+    case EMFILE:
+    case ENFILE:
+      text += "too many open files; raise the limit with 'ulimit -n <number>'";
+      break;
+    default:
+      text += os::error_text(error);
+  }
+  return {FailureKind::resource, std::move(text)};
+}
+
+Failure too_little_space(const std::string& name, std::uint64_t needed, const std::string& source)
+{
+  const auto space = os::shared_space();
+  std::string text = "the area " + name + " needs " + in_megabytes(needed);
+  if (space) {
+    text += ", but /dev/shm has only " + in_megabytes(space->free) + " free of " +
+            in_megabytes(space->total);
+  }
+  text += ": enlarge it with 'mount -o remount,size=<size> /dev/shm' (docker: --shm-size), or set " +
+          source + " to fewer bytes";
+  return {FailureKind::resource, std::move(text)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Area>> Area::create(const AreaRequest& request)
+{
+  if (request.mempool_bytes > request.window->slot_bytes() - AGNOCAST_HEAP) {
+    return Failure{
+      FailureKind::setting,
+      request.mempool_source + " asks for " + in_megabytes(request.mempool_bytes) +
+        ", but a slot of this domain's window has " +
+        in_megabytes(request.window->slot_bytes() - AGNOCAST_HEAP) +
+        " for the heap: set it lower, or give the domain larger slots with "
+        "AGNOCAST_WINDOW=<base>:<size>:<slot size>"};
+  }
+  std::unique_ptr<Area> area(new Area());
+  if (Status status = area->map(request); !status) return std::move(status.failure());
+  if (Status status = area->make_doorbell(request); !status) return std::move(status.failure());
+  return area;
+}
+
+Status Area::map(const AreaRequest& request)
+{
+  process_ = request.process;
+  slot_ = request.slot;
+  slot_bytes_ = request.window->slot_bytes();
+  // As large as it may ever become: a sparse file costs nothing, and neither the owner needs a
+  // descriptor to grow it nor the peers a mapping to see it grow.
+  file_bytes_ = std::min(slot_bytes_, os::file_size_limit() / AGNOCAST_PAGE * AGNOCAST_PAGE);
+  const std::uint64_t needed = AGNOCAST_CONTROL + control_step + request.mempool_bytes;
+  if (file_bytes_ < AGNOCAST_HEAP + request.mempool_bytes) {
+    return Failure{FailureKind::resource,
+                   "the area of this process needs files of " +
+                     in_megabytes(AGNOCAST_HEAP + request.mempool_bytes) +
+                     ", but its limit is " + in_megabytes(file_bytes_) +
+                     ": raise it with 'ulimit -f unlimited', or set " + request.mempool_source +
+                     " to fewer bytes"};
+  }
+  const std::string name = area_name(process_);
+  file_ = os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.area);
+  if (!file_) return shared_memory_failure(name, errno);
+  area_made_ = true;
+  if (!request.permissions.apply(file_.get(), request.permissions.area) ||
+      !os::set_size(file_.get(), file_bytes_)) {
+    return shared_memory_failure(name, errno);
+  }
+  auto* address = request.window->slot_address(slot_);
+  if (os::map_file(address, file_bytes_, file_.get(), true) == nullptr) {
+    return shared_memory_failure(name, errno);
+  }
+  base_ = address;
+  if (!secure(0, AGNOCAST_CONTROL + control_step) ||
+      !secure(AGNOCAST_HEAP, request.mempool_bytes)) {
+    return too_little_space(name, needed, request.mempool_source);
+  }
+  control_secured_ = AGNOCAST_CONTROL + control_step;
+  heap_secured_ = request.mempool_bytes / AGNOCAST_PAGE * AGNOCAST_PAGE;
+  os::forbid_access(base_ + AGNOCAST_GUARD, AGNOCAST_HEAP - AGNOCAST_GUARD);
+  if (os::populate(base_, AGNOCAST_PAGE) != os::Secured::unsupported) file_ = os::Descriptor();
+  header().abi_version = AGNOCAST_ABI_VERSION;
+  header().domain = request.domain;
+  header().slot = slot_;
+  header().pid = os::process_id();
+  header().slot_bytes = slot_bytes_;
+  header().secured_end = AGNOCAST_HEAP + heap_secured_;
+  // Pairs with the load of magic in PeerArea::map and in the sweep of dead areas.
+  store_release(header().magic, std::uint64_t{AGNOCAST_AREA_MAGIC});
+  return Nothing{};
+}
+
+Status Area::make_doorbell(const AreaRequest& request)
+{
+  const std::string name = doorbell_name(process_);
+  os::unlink_shared(name);
+  const os::Descriptor file =
+    os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.shared);
+  if (!file) return shared_memory_failure(name, errno);
+  doorbell_made_ = true;
+  if (!request.permissions.apply(file.get(), request.permissions.shared) ||
+      !os::set_size(file.get(), AGNOCAST_PAGE)) {
+    return shared_memory_failure(name, errno);
+  }
+  void* address = os::map_file(nullptr, AGNOCAST_PAGE, file.get(), true);
+  if (address == nullptr) return shared_memory_failure(name, errno);
+  doorbell_ = static_cast<agnocast_doorbell*>(address);
+  if (os::populate(address, AGNOCAST_PAGE) == os::Secured::full) {
+    return too_little_space(name, AGNOCAST_PAGE, request.mempool_source);
+  }
+  return Nothing{};
+}
+
+Area::~Area()
+{
+  if (abandoned_) return;
+  unlink();
+  if (base_ != nullptr) os::reserve_again(base_, slot_bytes_);
+  if (doorbell_ != nullptr) os::unmap(doorbell_, AGNOCAST_PAGE);
+}
+
+void Area::unlink() noexcept
+{
+  if (abandoned_) return;
+  if (area_made_) os::unlink_shared(area_name(process_));
+  if (doorbell_made_) os::unlink_shared(doorbell_name(process_));
+  area_made_ = doorbell_made_ = false;
+}
+
+bool Area::secure(std::uint64_t offset, std::size_t bytes) noexcept
+{
+  if (offset + bytes > file_bytes_) return false;
+  const std::size_t whole = (bytes + AGNOCAST_PAGE - 1) / AGNOCAST_PAGE * AGNOCAST_PAGE;
+  switch (os::populate(base_ + offset, whole)) {
+    case os::Secured::yes:
+      return true;
+    case os::Secured::full:
+      return false;
+    case os::Secured::unsupported:
+      return os::allocate_range(file_.get(), offset, whole);
+  }
+  return false;
+}
+
+bool Area::secure_heap(std::size_t end) noexcept
+{
+  if (end <= heap_secured_) return true;
+  if (end > heap_bytes() || !secure(AGNOCAST_HEAP + heap_secured_, end - heap_secured_)) return false;
+  heap_secured_ = end;
+  // Pairs with the load in PeerArea::holds_message.
+  store_release(header().secured_end, std::uint64_t{AGNOCAST_HEAP + end});
+  return true;
+}
+
+std::uint64_t Area::allocate_control(std::size_t bytes)
+{
+  const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, AGNOCAST_CACHE_LINE));
+  const std::lock_guard lock(control_mutex_);
+  std::uint64_t offset = 0;
+  if (auto& free = control_free_[size]; !free.empty()) {
+    offset = free.back();
+    free.pop_back();
+  } else {
+    if (control_end_ + size > AGNOCAST_GUARD) return 0;
+    if (control_end_ + size > control_secured_) {
+      const std::uint64_t end =
+        std::min<std::uint64_t>((control_end_ + size + control_step - 1) / control_step * control_step,
+                                AGNOCAST_GUARD);
+      if (!secure(control_secured_, end - control_secured_)) return 0;
+      control_secured_ = end;
+    }
+    offset = control_end_;
+    control_end_ += size;
+  }
+  // Word by word: a peer with a stale pointer may look at the words meanwhile.
+  auto* words = at<std::uint64_t>(offset);
+  for (std::size_t i = 0; i < size / sizeof(std::uint64_t); ++i) store_relaxed(words[i], std::uint64_t{0});
+  return offset;
+}
+
+void Area::free_control(std::uint64_t offset, std::size_t bytes)
+{
+  const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, AGNOCAST_CACHE_LINE));
+  const std::lock_guard lock(control_mutex_);
+  control_free_[size].push_back(offset);
+}
+
+std::uint32_t Area::take_waiter()
+{
+  const std::lock_guard lock(control_mutex_);
+  for (std::uint32_t i = 1; i < AGNOCAST_WAITERS; ++i) {
+    if (!waiters_taken_[i]) {
+      waiters_taken_[i] = true;
+      return i;
+    }
+  }
+  return AGNOCAST_NO_WAITER;
+}
+
+void Area::give_back_waiter(std::uint32_t index)
+{
+  const std::lock_guard lock(control_mutex_);
+  waiters_taken_[index] = false;
+}
+
+}  // namespace agnocast::internal

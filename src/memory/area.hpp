@@ -1,0 +1,113 @@
+// The own area: the slot that this process writes and its peers read, and its doorbell.
+//
+// Who writes what: this process everything in the area; peers add to the words of the doorbell.
+//
+// If we die here: an area without magic, or with process_id 0, is a dead joiner's; the next process
+// that starts removes it. One with a process_id stands in the registry, and who cleans up that
+// record unlinks it first.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "abi/area_layout.h"
+#include "base/result.hpp"
+#include "memory/names.hpp"
+#include "memory/window.hpp"
+#include "os/file.hpp"
+
+namespace agnocast::internal {
+
+struct AreaRequest
+{
+  const Window* window;
+  std::uint32_t slot;
+  std::string process;  ///< what follows the @ in its names
+  std::uint32_t domain;
+  std::size_t mempool_bytes;
+  std::string mempool_source;
+  Permissions permissions;
+};
+
+/// Thread safety: the control allocator and secure_heap() may be called from any thread; the latter
+/// allocates nothing, so that the heap may call it inside malloc.
+class Area
+{
+ public:
+  /// Makes, maps and secures the area and the doorbell. The failure names what is full and what to
+  /// do. Nothing is left behind then.
+  static Result<std::unique_ptr<Area>> create(const AreaRequest& request);
+  ~Area();
+  Area(const Area&) = delete;
+  Area& operator=(const Area&) = delete;
+
+  [[nodiscard]] std::byte* base() const noexcept { return base_; }
+  [[nodiscard]] agnocast_area_header& header() const noexcept
+  {
+    return *reinterpret_cast<agnocast_area_header*>(base_);
+  }
+  [[nodiscard]] agnocast_doorbell& doorbell() const noexcept { return *doorbell_; }
+  [[nodiscard]] agnocast_waiter& waiter(std::uint32_t index) const noexcept
+  {
+    return reinterpret_cast<agnocast_waiter*>(base_ + AGNOCAST_WAITERS_OFFSET)[index];
+  }
+  [[nodiscard]] const std::string& process() const noexcept { return process_; }
+  [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
+
+  [[nodiscard]] std::byte* heap_base() const noexcept { return base_ + AGNOCAST_HEAP; }
+  [[nodiscard]] std::size_t heap_bytes() const noexcept { return file_bytes_ - AGNOCAST_HEAP; }
+  [[nodiscard]] std::size_t heap_secured() const noexcept { return heap_secured_; }
+  /// Backs the first `end` bytes of the heap with memory. False if there is no more.
+  bool secure_heap(std::size_t end) noexcept;
+
+  /// Zeroed memory for rings and the like, on a cache line of its own. Offset 0 if there is none.
+  std::uint64_t allocate_control(std::size_t bytes);
+  void free_control(std::uint64_t offset, std::size_t bytes);
+  template <class T>
+  [[nodiscard]] T* at(std::uint64_t offset) const noexcept
+  {
+    return reinterpret_cast<T*>(base_ + offset);
+  }
+  /// Bytes of the control part that were ever handed out, from the start of the area.
+  [[nodiscard]] std::size_t control_extent() const noexcept { return control_end_; }
+
+  /// A wait set's index, or AGNOCAST_NO_WAITER if all are taken.
+  std::uint32_t take_waiter();
+  void give_back_waiter(std::uint32_t index);
+
+  /// Removes the names. The memory stays for those who have it mapped.
+  void unlink() noexcept;
+  /// In a forked child: the area is the parent's; forget it without touching anything.
+  void abandon() noexcept { abandoned_ = true; }
+
+ private:
+  Area() = default;
+  Status map(const AreaRequest& request);
+  Status make_doorbell(const AreaRequest& request);
+  bool secure(std::uint64_t offset, std::size_t bytes) noexcept;
+
+  std::byte* base_ = nullptr;
+  agnocast_doorbell* doorbell_ = nullptr;
+  std::string process_;
+  std::uint32_t slot_ = 0;
+  std::uint64_t slot_bytes_ = 0;
+  std::uint64_t file_bytes_ = 0;
+  std::size_t heap_secured_ = 0;
+  bool area_made_ = false, doorbell_made_ = false, abandoned_ = false;
+  os::Descriptor file_;  ///< only kept where the kernel cannot secure memory without it
+
+  std::mutex control_mutex_;
+  std::uint64_t control_end_ = AGNOCAST_CONTROL;
+  std::uint64_t control_secured_ = AGNOCAST_CONTROL;
+  std::map<std::size_t, std::vector<std::uint64_t>> control_free_;  ///< by size, a power of two
+  std::vector<bool> waiters_taken_ = std::vector<bool>(AGNOCAST_WAITERS, false);
+};
+
+}  // namespace agnocast::internal

@@ -1,0 +1,184 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "memory/peer.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/atomic.hpp"
+#include "base/epoch.hpp"
+#include "os/file.hpp"
+#include "os/futex.hpp"
+#include "os/map.hpp"
+#include "os/process.hpp"
+
+namespace agnocast::internal {
+
+void PeerArea::unmap(bool slot_too) noexcept
+{
+  if (own_ || epoch_ != current_epoch()) return;
+  if (slot_too && base_ != nullptr) {
+    os::reserve_again(const_cast<std::byte*>(base_), slot_bytes_);
+  }
+  if (doorbell_ != nullptr) os::unmap(doorbell_, AGNOCAST_PAGE);
+}
+
+bool PeerArea::is_dead() const noexcept
+{
+  const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
+  // Pairs with the kernel's store at the death of the owner's control thread.
+  return (load_acquire(header->alive) & AGNOCAST_ALIVE_OWNER_DIED) != 0;
+}
+
+bool PeerArea::holds_message(std::uint64_t address, std::uint64_t bytes) const noexcept
+{
+  const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
+  const std::uint64_t secured = load_acquire(header->secured_end);  // pairs with secure_heap()
+  const std::uint64_t end = secured < slot_bytes_ ? secured : slot_bytes_;
+  const std::uint64_t offset = address - reinterpret_cast<std::uintptr_t>(base_);
+  return offset >= AGNOCAST_HEAP && offset < end && bytes <= end - offset;
+}
+
+void PeerArea::ring(std::uint32_t waiter) const noexcept
+{
+  std::uint32_t& word = doorbell_->words[waiter];
+  add_seq_cst(word, 1u);  // pairs with the load of the word in WaitSetCore::wait
+  os::futex_wake_all(&word);
+}
+
+Status PeerArea::map(const Window& window)
+{
+  const std::string name = area_name(identity_.process);
+  const auto failed = [&](const std::string& object, int error) {
+    return Failure{error == EACCES || error == EPERM ? FailureKind::registry : FailureKind::resource,
+                   "/dev/shm" + object + " of process " + std::to_string(identity_.pid) +
+                     " cannot be mapped: " + os::error_text(error) +
+                     (error == EACCES ? "; start that process with AGNOCAST_ACCESS=group:<name> or "
+                                        "AGNOCAST_ACCESS=all to let other users in"
+                                      : "")};
+  };
+  const os::Descriptor file = os::open_shared(name, O_RDONLY);
+  if (!file) return failed(name, errno);
+  const auto status = os::status_of(file.get());
+  if (!status || status->bytes < AGNOCAST_HEAP || status->bytes > window.slot_bytes()) {
+    return failed(name, EINVAL);
+  }
+  const os::Descriptor bell = os::open_shared(doorbell_name(identity_.process), O_RDWR);
+  if (!bell) return failed(doorbell_name(identity_.process), errno);
+  const auto bell_status = os::status_of(bell.get());
+  if (!bell_status || bell_status->bytes < AGNOCAST_PAGE) {
+    return failed(doorbell_name(identity_.process), EINVAL);
+  }
+  doorbell_ =
+    static_cast<agnocast_doorbell*>(os::map_file(nullptr, AGNOCAST_PAGE, bell.get(), true));
+  if (doorbell_ == nullptr) return failed(doorbell_name(identity_.process), errno);
+  auto* address = window.slot_address(identity_.slot);
+  slot_bytes_ = status->bytes;
+  if (os::map_file(address, slot_bytes_, file.get(), false) == nullptr) return failed(name, errno);
+  base_ = address;
+  const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
+  if (load_acquire(header->magic) != AGNOCAST_AREA_MAGIC ||  // pairs with Area::map
+      header->abi_version != AGNOCAST_ABI_VERSION || header->slot != identity_.slot ||
+      load_acquire(header->process_id) != identity_.process_id) {  // pairs with the join
+    return failed(name, ESTALE);
+  }
+  return Nothing{};
+}
+
+RemainsReport examine_area(const std::string& process)
+{
+  const os::Descriptor file = os::open_shared(area_name(process), O_RDONLY);
+  if (!file) return {errno == ENOENT ? Remains::none : Remains::unknown, 0};
+  const auto status = os::status_of(file.get());
+  const bool exists = os::may_exist(static_cast<pid_t>(std::strtol(process.c_str(), nullptr, 10)));
+  if (!status || status->bytes < AGNOCAST_PAGE) {
+    return {exists ? Remains::unknown : Remains::dead, 0};
+  }
+  void* page = os::map_file(nullptr, AGNOCAST_PAGE, file.get(), false);
+  if (page == nullptr) return {Remains::unknown, 0};
+  const auto* header = static_cast<const agnocast_area_header*>(page);
+  // Pairs with Area::map; the page of a joiner that died before it was secured reads as zero.
+  const bool complete = load_acquire(header->magic) == AGNOCAST_AREA_MAGIC;
+  const std::uint32_t alive = load_acquire(header->alive);  // pairs with the kernel's store
+  const std::uint32_t domain = header->domain;
+  os::unmap(page, AGNOCAST_PAGE);
+  if (complete && (alive & AGNOCAST_ALIVE_OWNER_DIED) != 0) return {Remains::dead, domain};
+  if (complete && alive != 0) return {Remains::alive, domain};
+  return {exists ? Remains::unknown : Remains::dead, domain};
+}
+
+void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_id)
+{
+  const std::lock_guard lock(mutex_);
+  window_ = &window;
+  by_slot_.assign(window.setting().bytes / window.slot_bytes(), {});
+  occupants_.assign(by_slot_.size(), nullptr);
+  own_ = std::shared_ptr<PeerArea>(new PeerArea(), [](PeerArea* area) { delete area; });
+  own_->identity_ = {own.slot(), own_id, own.process(), own.header().pid, 0};
+  own_->base_ = own.base();
+  own_->doorbell_ = &own.doorbell();
+  own_->slot_bytes_ = window.slot_bytes();
+  own_->epoch_ = current_epoch();
+  own_->own_ = true;
+}
+
+Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity)
+{
+  const std::lock_guard lock(mutex_);
+  if (identity.process_id == own_->identity_.process_id) return own_;
+  if (identity.slot >= by_slot_.size() || identity.slot == own_->identity_.slot) {
+    return Failure{FailureKind::registry, "the registry names a slot that cannot be process " +
+                                            std::to_string(identity.pid) + "'s"};
+  }
+  if (std::shared_ptr<PeerArea> area = by_slot_[identity.slot].lock()) {
+    if (area->identity_.process_id == identity.process_id) return area;
+    return Failure{FailureKind::resource,
+                   "process " + std::to_string(identity.pid) +
+                     " cannot be read yet: messages of the dead process " +
+                     std::to_string(area->identity_.pid) +
+                     ", which had the same slot, are still held here; release them"};
+  }
+  auto* area = new PeerArea();
+  area->identity_ = identity;
+  area->epoch_ = current_epoch();
+  if (Status status = area->map(*window_); !status) {
+    area->unmap(true);
+    occupants_[identity.slot] = nullptr;
+    delete area;
+    return std::move(status.failure());
+  }
+  occupants_[identity.slot] = area;
+  std::shared_ptr<PeerArea> shared(area, [this](PeerArea* dropped) { drop(dropped); });
+  by_slot_[identity.slot] = shared;
+  return shared;
+}
+
+void PeerTable::drop(PeerArea* area) noexcept
+{
+  if (area->epoch_ == current_epoch()) {
+    const std::lock_guard lock(mutex_);
+    const bool still_there = occupants_[area->identity_.slot] == area;
+    area->unmap(still_there);
+    if (still_there) occupants_[area->identity_.slot] = nullptr;
+  }
+  delete area;
+}
+
+std::vector<std::shared_ptr<PeerArea>> PeerTable::mapped()
+{
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<PeerArea>> areas;
+  for (const auto& weak : by_slot_) {
+    if (auto area = weak.lock()) areas.push_back(std::move(area));
+  }
+  return areas;
+}
+
+void PeerTable::forget()
+{
+  by_slot_.clear();
+  own_.reset();
+}
+
+}  // namespace agnocast::internal

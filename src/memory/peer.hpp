@@ -1,0 +1,116 @@
+// Peers' areas: mapped read-only, checked before they are believed.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "abi/area_layout.h"
+#include "base/result.hpp"
+#include "memory/area.hpp"
+#include "memory/window.hpp"
+
+namespace agnocast::internal {
+
+struct PeerIdentity
+{
+  std::uint32_t slot;
+  std::uint64_t process_id;
+  std::string process;  ///< what follows the @ in its names
+  std::int32_t pid;
+  std::uint64_t pid_namespace;
+};
+
+/// The area of one process, as others see it; for the own process, its own.
+///
+/// Everything read through it may have been written by a hostile process: at() checks where a
+/// structure lies, the reader checks what it says. Unmapped with the last reference.
+class PeerArea
+{
+ public:
+  PeerArea(const PeerArea&) = delete;
+  PeerArea& operator=(const PeerArea&) = delete;
+
+  [[nodiscard]] const PeerIdentity& identity() const noexcept { return identity_; }
+  /// The kernel's word on whether the process lives. Pairs with the store that the kernel makes.
+  [[nodiscard]] bool is_dead() const noexcept;
+
+  /// A structure in the control part, or nullptr if it would not lie there whole and aligned.
+  template <class T>
+  [[nodiscard]] const T* at(std::uint64_t offset, std::uint64_t bytes = sizeof(T)) const noexcept
+  {
+    if (offset < AGNOCAST_CONTROL || offset % alignof(T) != 0 || bytes > AGNOCAST_GUARD ||
+        offset > AGNOCAST_GUARD - bytes) {
+      return nullptr;
+    }
+    return reinterpret_cast<const T*>(base_ + offset);
+  }
+  [[nodiscard]] const agnocast_waiter& waiter(std::uint32_t index) const noexcept
+  {
+    return reinterpret_cast<const agnocast_waiter*>(base_ + AGNOCAST_WAITERS_OFFSET)[index];
+  }
+  /// True if [address, address + bytes) lies in memory that the owner has secured for its heap.
+  [[nodiscard]] bool holds_message(std::uint64_t address, std::uint64_t bytes) const noexcept;
+
+  /// Adds to a doorbell word and wakes who waits on it.
+  void ring(std::uint32_t waiter) const noexcept;
+
+ private:
+  friend class PeerTable;
+  PeerArea() = default;
+  ~PeerArea() = default;
+  Status map(const Window& window);
+  void unmap(bool slot_too) noexcept;
+
+  PeerIdentity identity_;
+  const std::byte* base_ = nullptr;
+  agnocast_doorbell* doorbell_ = nullptr;
+  std::uint64_t slot_bytes_ = 0;
+  std::uint32_t epoch_ = 0;
+  bool own_ = false;
+};
+
+/// Whether the process that left an area behind is dead for certain.
+enum class Remains { none, alive, dead, unknown };
+struct RemainsReport
+{
+  Remains state;
+  std::uint32_t domain;
+};
+/// Looks at the area of that name through a mapping of its first page.
+RemainsReport examine_area(const std::string& process);
+
+/// All areas that the process has mapped, by slot. Thread-safe.
+class PeerTable
+{
+ public:
+  void start(const Window& window, const Area& own, std::uint64_t own_id);
+
+  /// The area, mapped now if it was not. Fails if it is gone, forbidden or not what the registry
+  /// says, or if messages of a dead process that had the same slot are still held here.
+  Result<std::shared_ptr<PeerArea>> get(const PeerIdentity& identity);
+
+  /// Those that are mapped now, but for the own one.
+  std::vector<std::shared_ptr<PeerArea>> mapped();
+
+  /// In a forked child: forget everything without unmapping.
+  void forget();
+
+ private:
+  void drop(PeerArea* area) noexcept;
+
+  std::mutex mutex_;
+  const Window* window_ = nullptr;
+  std::shared_ptr<PeerArea> own_;
+  std::vector<std::weak_ptr<PeerArea>> by_slot_;
+  /// Whose mapping stands in each slot. An area that expires while its slot is mapped anew must not
+  /// unmap the new one.
+  std::vector<const PeerArea*> occupants_;
+};
+
+}  // namespace agnocast::internal

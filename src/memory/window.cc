@@ -1,0 +1,46 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "memory/window.hpp"
+
+#include <cerrno>
+#include <cstdio>
+
+#include "os/file.hpp"
+#include "os/map.hpp"
+
+namespace agnocast::internal {
+
+namespace {
+
+std::string describe(const WindowSetting& setting)
+{
+  char text[96];
+  std::snprintf(text, sizeof text, "the window 0x%llx-0x%llx",
+                static_cast<unsigned long long>(setting.base),
+                static_cast<unsigned long long>(setting.base + setting.bytes));
+  return text;
+}
+
+}  // namespace
+
+Result<Window> Window::reserve(const WindowSetting& setting)
+{
+  auto* base = reinterpret_cast<void*>(setting.base);
+  if (os::reserve(base, setting.bytes)) return Window(setting);
+  const int error = errno;
+  std::string text = describe(setting) + " of this domain cannot be reserved: ";
+  if (error == EEXIST) {
+    const std::string mapping = os::mapping_in_the_way(base, setting.bytes);
+    text += "the mapping '" + (mapping.empty() ? std::string("unknown") : mapping) +
+            "' is in the way; set AGNOCAST_WINDOW=<base>:<size> to a range that is free in all "
+            "processes of the domain (docs/addresses.md lists such ranges)";
+  } else if (error == ENOMEM) {
+    text +=
+      "it is more address space than this process may have (see 'ulimit -v') or than the machine "
+      "has; set AGNOCAST_WINDOW=<base>:<size> to a smaller one for all processes of the domain";
+  } else {
+    text += os::error_text(error);
+  }
+  return Failure{FailureKind::resource, std::move(text)};
+}
+
+}  // namespace agnocast::internal

@@ -1,0 +1,125 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "node/loan.hpp"
+
+#include <new>
+
+#include "base/epoch.hpp"
+#include "hook/route.hpp"
+#include "node/failure.hpp"
+#include "runtime/runtime.hpp"
+
+namespace agnocast::internal {
+
+namespace {
+
+Failure foreign_process(const PublisherCore& publisher)
+{
+  return {FailureKind::usage,
+          "the publisher of '" + publisher.endpoint().topic +
+            "' belongs to the process that this one was forked from; create one of your own"};
+}
+
+}  // namespace
+
+LoanRequest open_loan(PublisherCore& publisher)
+{
+  if (publisher.epoch() != current_epoch()) raise(foreign_process(publisher));
+  auto* loan = new LoanHandle();
+  loan->kind = Handle::Kind::loan;
+  loan->references.store(1, std::memory_order_relaxed);
+  loan->publisher = publisher.shared_from_this();
+  loan->message = publisher.allocate_message();
+  if (loan->message == nullptr) {
+    delete loan;
+    const auto statistics = Runtime::instance().context().heap->statistics();
+    throw ResourceError(
+      "no room for a loan on '" + publisher.endpoint().topic + "': the shared heap has " +
+      std::to_string(statistics.used_bytes / 1'000'000) + " MB in use of " +
+      std::to_string(statistics.secured_bytes / 1'000'000) + " MB and cannot grow (" +
+      Runtime::instance().holders() +
+      "): enlarge /dev/shm with 'mount -o remount,size=<size> /dev/shm', or keep and hold fewer "
+      "messages");
+  }
+  Result<ThreadWindow*> window = open_window();
+  if (!window) {
+    publisher.free_message(loan->message);
+    delete loan;
+    raise(window.failure());
+  }
+  loan->window.store(*window, std::memory_order_relaxed);
+  return {loan, loan->message};
+}
+
+void abandon_unconstructed_loan(Handle* handle) noexcept
+{
+  auto* loan = static_cast<LoanHandle*>(handle);
+  close_window(loan->window.exchange(nullptr, std::memory_order_relaxed));
+  loan->publisher->free_message(loan->message);
+  delete loan;
+}
+
+void claim_loan(Handle* handle)
+{
+  auto* loan = static_cast<LoanHandle*>(handle);
+  if (loan->window.load(std::memory_order_relaxed) == nullptr) {
+    throw UsageError("this message of '" + loan->publisher->endpoint().topic +
+                     "' was published through another copy of the pointer and must not be changed");
+  }
+  if (loan->publisher->epoch() != current_epoch()) raise(foreign_process(*loan->publisher));
+  Result<ThreadWindow*> window = open_window();
+  if (!window) raise(window.failure());
+  close_window(loan->window.exchange(*window, std::memory_order_relaxed));
+}
+
+void drop_loan(LoanHandle& loan) noexcept
+{
+  if (loan.publisher->epoch() == current_epoch() && loan.message != nullptr) {
+    close_window(loan.window.exchange(nullptr, std::memory_order_relaxed));
+    loan.publisher->destroy_message(loan.message);
+  }
+  delete &loan;
+}
+
+PublishStatus publish_loan(PublisherCore& publisher, Handle* handle)
+{
+  const std::string& topic = publisher.endpoint().topic;
+  if (handle == nullptr) {
+    throw UsageError("publish on '" + topic +
+                     "' was given an empty pointer: borrow_loaned_message() first; a published "
+                     "message cannot be published again");
+  }
+  auto* loan = static_cast<LoanHandle*>(handle);
+  if (publisher.epoch() != current_epoch()) raise(foreign_process(publisher));
+  if (loan->publisher.get() != &publisher) {
+    throw UsageError("publish on '" + topic + "' was given a loan of the publisher of '" +
+                     loan->publisher->endpoint().topic +
+                     "': publish it there, or borrow from this publisher");
+  }
+  if (loan->message == nullptr) {
+    throw UsageError("publish on '" + topic +
+                     "' was given a message that was published through another copy of the pointer");
+  }
+  // The window is closed before the message is seen: what the subscriber may do from then on must
+  // not race with allocations of this loan.
+  ThreadWindow* window = loan->window.exchange(nullptr, std::memory_order_relaxed);
+  if (!publisher.publish(loan->message)) {
+    loan->window.store(window, std::memory_order_relaxed);
+    return PublishStatus::timed_out;
+  }
+  close_window(window);
+  loan->message = nullptr;
+  return PublishStatus::published;
+}
+
+void release_handle(Handle* handle) noexcept
+{
+  if (handle->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (handle->kind == Handle::Kind::loan) {
+    drop_loan(*static_cast<LoanHandle*>(handle));
+  } else {
+    auto* received = static_cast<ReceivedHandle*>(handle);
+    received->connection->owner()->release(*received);
+  }
+}
+
+}  // namespace agnocast::internal

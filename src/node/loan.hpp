@@ -1,0 +1,21 @@
+// Loans: messages that are being filled.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "agnocast/publisher.hpp"
+#include "topic/publisher_core.hpp"
+
+namespace agnocast::internal {
+
+/// Behind an ipc_shared_ptr to a loan.
+/// Invariant: window is non-null exactly while the loan is open; then the window counts it.
+struct LoanHandle : Handle
+{
+  std::shared_ptr<PublisherCore> publisher;
+  void* message = nullptr;  ///< nullptr once published
+};
+
+void drop_loan(LoanHandle& loan) noexcept;
+
+}  // namespace agnocast::internal

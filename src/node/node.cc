@@ -1,0 +1,81 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "agnocast/node.hpp"
+
+#include "base/log.hpp"
+#include "node/failure.hpp"
+#include "node/names.hpp"
+#include "node/node_core.hpp"
+#include "runtime/runtime.hpp"
+
+namespace agnocast {
+
+Node::Node(std::string_view name, std::string_view namespace_)
+{
+  internal::check_node_name(name);
+  core_ = std::make_shared<internal::NodeCore>(std::string(name),
+                                               internal::full_namespace(namespace_));
+}
+
+Node::~Node() = default;
+
+std::string Node::name() const { return core_->name(); }
+std::string Node::namespace_name() const { return core_->namespace_name(); }
+std::string Node::fully_qualified_name() const { return core_->full_name(); }
+
+namespace internal {
+
+void NodeCore::add_callback(const std::shared_ptr<SubscriptionCore>& subscription,
+                            ErasedCallback callback)
+{
+  WaitSetCore& waits = wait_set();
+  auto spun = std::make_shared<SpunSubscription>();
+  spun->subscription = subscription;
+  spun->callback = std::make_shared<ErasedCallback>(std::move(callback));
+  {
+    const std::lock_guard lock(mutex_);
+    spun_.push_back(std::move(spun));
+  }
+  waits.add(subscription);
+}
+
+WaitSetCore& NodeCore::wait_set()
+{
+  const std::lock_guard lock(mutex_);
+  if (!wait_set_) wait_set_ = value_or_raise(Runtime::instance().create_wait_set());
+  return *wait_set_;
+}
+
+std::size_t NodeCore::run_callbacks(std::size_t most)
+{
+  std::vector<std::shared_ptr<SpunSubscription>> round;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(spun_, [](const auto& spun) { return spun->subscription.expired(); });
+    for (std::size_t i = 0; i < spun_.size(); ++i) {
+      round.push_back(spun_[(next_ + i) % spun_.size()]);
+    }
+    if (!spun_.empty()) next_ = (next_ + 1) % spun_.size();
+  }
+  std::size_t count = 0;
+  for (const auto& spun : round) {
+    if (count == most) break;
+    // Both are held here: the callback may destroy its own subscription.
+    const auto subscription = spun->subscription.lock();
+    const auto callback = spun->callback;
+    if (subscription == nullptr) continue;
+    const Taken taken = subscription->take(false);
+    if (taken.outcome == TakeOutcome::hold_limit && !spun->hold_limit_said) {
+      spun->hold_limit_said = true;
+      log_warning("topic '" + subscription->endpoint().topic + "': its callback waits, because " +
+                  std::to_string(subscription->hold_limit()) +
+                  " messages are held; release some, or raise SubscriptionOptions::hold_limit");
+    }
+    if (taken.outcome != TakeOutcome::taken) continue;
+    ++count;
+    (*callback)({taken.address, taken.handle});
+  }
+  return count;
+}
+
+}  // namespace internal
+}  // namespace agnocast

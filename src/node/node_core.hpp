@@ -1,0 +1,55 @@
+// What a node is behind its public face: a name, and the subscriptions that it spins.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "agnocast/subscription.hpp"
+#include "topic/wait_set_core.hpp"
+
+namespace agnocast::internal {
+
+struct SpunSubscription
+{
+  std::weak_ptr<SubscriptionCore> subscription;
+  std::shared_ptr<ErasedCallback> callback;
+  bool hold_limit_said = false;
+};
+
+/// Thread-safe but for spinning, which is one thread's at a time.
+class NodeCore
+{
+ public:
+  NodeCore(std::string name, std::string namespace_name)
+    : name_(std::move(name)), namespace_(std::move(namespace_name))
+  {
+  }
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& namespace_name() const noexcept { return namespace_; }
+  [[nodiscard]] std::string full_name() const
+  {
+    return (namespace_ == "/" ? "" : namespace_) + "/" + name_;
+  }
+
+  void add_callback(const std::shared_ptr<SubscriptionCore>& subscription, ErasedCallback callback);
+
+  /// Runs the callback of one message of each subscription that has any; at most `most` of them.
+  std::size_t run_callbacks(std::size_t most);
+  /// The wait set of all subscriptions with callbacks; made at the first call.
+  WaitSetCore& wait_set();
+
+ private:
+  const std::string name_;
+  const std::string namespace_;
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<SpunSubscription>> spun_;
+  std::size_t next_ = 0;  ///< whose turn it is, so that a busy topic starves no other
+  std::shared_ptr<WaitSetCore> wait_set_;
+};
+
+}  // namespace agnocast::internal

@@ -1,0 +1,86 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "agnocast/shared_heap.hpp"
+
+#include <new>
+
+#include "hook/route.hpp"
+#include "node/failure.hpp"
+#include "runtime/runtime.hpp"
+
+namespace agnocast {
+
+namespace {
+
+// Outweighs any number of open loans.
+constexpr std::int32_t private_weight = 1 << 24;
+
+class SharedMemoryResource final : public std::pmr::memory_resource
+{
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override
+  {
+    if (internal::Status status = internal::Runtime::instance().join(); !status) {
+      internal::raise(status.failure());
+    }
+    internal::Heap* heap = internal::shared_heap.load(std::memory_order_acquire);
+    void* block = heap != nullptr ? heap->allocate_aligned(bytes, alignment) : nullptr;
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
+  }
+  void do_deallocate(void* block, std::size_t, std::size_t) override { internal::route_free(block); }
+  [[nodiscard]] bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override
+  {
+    return this == &other;
+  }
+};
+
+}  // namespace
+
+SharedHeapScope::SharedHeapScope() : window_(internal::value_or_raise(internal::open_window())) {}
+
+SharedHeapScope::~SharedHeapScope()
+{
+  internal::close_window(static_cast<internal::ThreadWindow*>(window_));
+}
+
+PrivateHeapScope::PrivateHeapScope() noexcept : window_(internal::own_window())
+{
+  if (window_ != nullptr) {
+    static_cast<internal::ThreadWindow*>(window_)->open.fetch_sub(private_weight);
+  }
+}
+
+PrivateHeapScope::~PrivateHeapScope()
+{
+  if (window_ != nullptr) {
+    static_cast<internal::ThreadWindow*>(window_)->open.fetch_add(private_weight);
+  }
+}
+
+std::pmr::memory_resource* shared_memory_resource() noexcept
+{
+  static auto* resource = new SharedMemoryResource();  // outlives every user
+  return resource;
+}
+
+bool hook_in_force() noexcept
+{
+  if (!internal::Runtime::instance().join()) return false;
+  static const bool in_force = internal::detect_hook();
+  return in_force;
+}
+
+bool in_shared_heap(const void* p) noexcept
+{
+  const internal::Heap* heap = internal::shared_heap.load(std::memory_order_acquire);
+  return heap != nullptr && heap->contains(p);
+}
+
+SharedHeapStatistics shared_heap_statistics() noexcept
+{
+  const internal::Heap* heap = internal::shared_heap.load(std::memory_order_acquire);
+  if (heap == nullptr) return {};
+  const internal::HeapStatistics s = heap->statistics();
+  return {s.region_bytes, s.secured_bytes, s.used_bytes, s.peak_bytes};
+}
+
+}  // namespace agnocast

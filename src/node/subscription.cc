@@ -1,0 +1,84 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "agnocast/subscription.hpp"
+
+#include "agnocast/error.hpp"
+#include "agnocast/node.hpp"
+#include "agnocast/wait_set.hpp"
+#include "base/epoch.hpp"
+#include "node/endpoint.hpp"
+#include "node/failure.hpp"
+#include "node/stop.hpp"
+#include "os/futex.hpp"
+#include "runtime/runtime.hpp"
+
+namespace agnocast {
+
+SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const TypeIdentity& type,
+                                   const QoS& qos, const SubscriptionOptions& options,
+                                   internal::ErasedCallback callback)
+{
+  internal::EndpointRequest endpoint =
+    internal::make_endpoint(AGNOCAST_SUBSCRIPTION, *node.core(), topic, type, qos);
+  if (options.hold_limit == 0 || options.hold_limit > AGNOCAST_HOLDS_MAX) {
+    throw SettingError("topic '" + endpoint.topic + "': a hold_limit of " +
+                       std::to_string(options.hold_limit) + " cannot be used: give 1 to " +
+                       std::to_string(AGNOCAST_HOLDS_MAX));
+  }
+  core_ = internal::value_or_raise(internal::Runtime::instance().create_subscription(
+    std::move(endpoint), static_cast<std::uint32_t>(options.hold_limit)));
+  if (callback) node.core()->add_callback(core_, std::move(callback));
+}
+
+SubscriptionBase::~SubscriptionBase()
+{
+  if (core_ && core_->epoch() == internal::current_epoch()) core_->close();
+}
+
+std::string SubscriptionBase::topic_name() const { return core_->endpoint().topic; }
+QoS SubscriptionBase::qos() const noexcept { return internal::to_qos(core_->endpoint()); }
+std::uint64_t SubscriptionBase::lost_count() const noexcept { return core_->lost_count(); }
+std::size_t SubscriptionBase::held_count() const noexcept { return core_->held_count(); }
+
+std::size_t SubscriptionBase::publisher_count() const
+{
+  return core_->epoch() == internal::current_epoch() ? core_->publisher_count() : 0;
+}
+
+bool SubscriptionBase::has_message() const
+{
+  return core_->epoch() == internal::current_epoch() && core_->is_ready();
+}
+
+internal::TakenMessage SubscriptionBase::take_erased(bool newest)
+{
+  if (core_->epoch() != internal::current_epoch()) {
+    throw UsageError("the subscription to '" + topic_name() +
+                     "' belongs to the process that this one was forked from; create one of your own");
+  }
+  const internal::Taken taken = core_->take(newest);
+  if (taken.outcome == internal::TakeOutcome::hold_limit) {
+    throw UsageError("the subscription to '" + topic_name() + "' holds " +
+                     std::to_string(core_->hold_limit()) +
+                     " messages already, its limit: release some, or raise "
+                     "SubscriptionOptions::hold_limit");
+  }
+  return {taken.address, taken.handle};
+}
+
+WaitSet::WaitSet() : core_(internal::value_or_raise(internal::Runtime::instance().create_wait_set()))
+{
+}
+
+WaitSet::~WaitSet() = default;
+
+void WaitSet::add(SubscriptionBase& subscription) { core_->add(subscription.core_); }
+void WaitSet::remove(SubscriptionBase& subscription) { core_->remove(*subscription.core_); }
+void WaitSet::wake() noexcept { core_->wake(); }
+
+bool WaitSet::wait(std::optional<std::chrono::nanoseconds> timeout,
+                   std::chrono::nanoseconds spin_for)
+{
+  return core_->wait(internal::deadline_after(timeout), spin_for.count(), internal::stop_requested);
+}
+
+}  // namespace agnocast

@@ -1,0 +1,138 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "os/file.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace agnocast::internal::os {
+
+Descriptor::~Descriptor()
+{
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Descriptor open_shared(const std::string& name, int flags, mode_t mode)
+{
+  return Descriptor(::shm_open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
+}
+
+bool unlink_shared(const std::string& name) { return ::shm_unlink(name.c_str()) == 0; }
+
+std::optional<FileStatus> status_of(int fd)
+{
+  struct stat status = {};
+  if (::fstat(fd, &status) != 0) return std::nullopt;
+  return FileStatus{status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                    static_cast<std::uint32_t>(status.st_nlink), status.st_uid, status.st_gid,
+                    status.st_mode};
+}
+
+bool set_size(int fd, std::uint64_t bytes)
+{
+  return ::ftruncate(fd, static_cast<off_t>(bytes)) == 0;
+}
+
+bool set_mode(int fd, mode_t mode) { return ::fchmod(fd, mode) == 0; }
+
+bool set_group(int fd, gid_t group) { return ::fchown(fd, static_cast<uid_t>(-1), group) == 0; }
+
+bool write_at(int fd, const void* source, std::size_t bytes, std::uint64_t offset)
+{
+  const auto* from = static_cast<const char*>(source);
+  while (bytes > 0) {
+    const ssize_t written = ::pwrite(fd, from, bytes, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    from += written;
+    bytes -= static_cast<std::size_t>(written);
+    offset += static_cast<std::uint64_t>(written);
+  }
+  return true;
+}
+
+ssize_t read_at(int fd, void* target, std::size_t bytes, std::uint64_t offset)
+{
+  ssize_t got = 0;
+  do {
+    got = ::pread(fd, target, bytes, static_cast<off_t>(offset));
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
+bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes)
+{
+  int error = 0;
+  do {
+    error = ::posix_fallocate(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes));
+  } while (error == EINTR);
+  errno = error;
+  return error == 0;
+}
+
+bool lock_file(int fd)
+{
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  int status = 0;
+  do {
+    status = ::fcntl(fd, F_SETLKW, &lock);
+  } while (status != 0 && errno == EINTR);
+  return status == 0;
+}
+
+std::vector<std::string> list_shared(const std::string& prefix)
+{
+  std::vector<std::string> names;
+  DIR* folder = ::opendir("/dev/shm");
+  if (folder == nullptr) return names;
+  while (const dirent* entry = ::readdir(folder)) {
+    if (std::strncmp(entry->d_name, prefix.c_str(), prefix.size()) == 0) {
+      names.emplace_back(entry->d_name);
+    }
+  }
+  ::closedir(folder);
+  return names;
+}
+
+std::optional<SharedSpace> shared_space()
+{
+  struct statvfs status = {};
+  if (::statvfs("/dev/shm", &status) != 0) return std::nullopt;
+  return SharedSpace{status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize};
+}
+
+std::optional<gid_t> group_id(const std::string& name)
+{
+  char buffer[4096];
+  struct group entry = {};
+  struct group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, buffer, sizeof buffer, &found) != 0 || found == nullptr) {
+    return std::nullopt;
+  }
+  return found->gr_gid;
+}
+
+std::uint64_t file_size_limit()
+{
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return ~0ull;
+  return limit.rlim_cur;
+}
+
+std::string error_text(int error)
+{
+  char buffer[128] = {};
+  return ::strerror_r(error, buffer, sizeof buffer);
+}
+
+}  // namespace agnocast::internal::os

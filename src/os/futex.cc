@@ -1,0 +1,47 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "os/futex.hpp"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <ctime>
+
+namespace agnocast::internal::os {
+
+Woken futex_wait(const std::uint32_t* word, std::uint32_t expected, std::int64_t deadline_ns)
+{
+  timespec deadline = {};
+  if (deadline_ns >= 0) {
+    deadline.tv_sec = deadline_ns / 1'000'000'000;
+    deadline.tv_nsec = deadline_ns % 1'000'000'000;
+  }
+  // FUTEX_WAIT_BITSET takes an absolute time of CLOCK_MONOTONIC.
+  const long status = ::syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected,
+                                deadline_ns >= 0 ? &deadline : nullptr, nullptr,
+                                FUTEX_BITSET_MATCH_ANY);
+  return status != 0 && errno == ETIMEDOUT ? Woken::timed_out : Woken::yes;
+}
+
+void futex_wake_all(const std::uint32_t* word)
+{
+  ::syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+std::int64_t monotonic_ns()
+{
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+std::int64_t realtime_ns()
+{
+  timespec now = {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace agnocast::internal::os

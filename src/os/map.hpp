@@ -1,0 +1,37 @@
+// Address space: reserving, mapping, securing.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace agnocast::internal::os {
+
+/// All give false or nullptr on failure and leave errno. Addresses and sizes are whole pages.
+/// Sets [address, address + bytes) aside without memory, where nothing is mapped yet.
+bool reserve(void* address, std::size_t bytes);
+/// Puts inaccessible reserve in the place of whatever is mapped there.
+bool reserve_again(void* address, std::size_t bytes);
+bool unmap(void* address, std::size_t bytes);
+/// Maps a file in the place of what is mapped there; `address` nullptr: anywhere.
+void* map_file(void* address, std::size_t bytes, int fd, bool writable);
+bool forbid_access(void* address, std::size_t bytes);
+/// Zeroed private memory; takes room only where it is touched.
+void* map_private(std::size_t bytes);
+bool replace_mapping(void* from, std::size_t bytes, void* to);
+
+enum class Secured {
+  yes,
+  full,         ///< the file system or the memory limit allows no more
+  unsupported,  ///< the kernel is older than 5.14
+};
+/// Backs the pages of a shared mapping with memory and enters them into the page table, without a
+/// descriptor and without SIGBUS.
+Secured populate(void* address, std::size_t bytes);
+
+/// The line of /proc/self/maps of the first mapping that overlaps the range; empty if none does.
+std::string mapping_in_the_way(const void* address, std::size_t bytes);
+
+}  // namespace agnocast::internal::os

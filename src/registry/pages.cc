@@ -1,0 +1,110 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "registry/pages.hpp"
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/atomic.hpp"
+
+namespace agnocast::internal {
+
+namespace {
+
+// Pairs with the ledger's stores of state words and high-water marks, body first.
+bool is_live(const std::uint32_t& state) { return load_acquire(state) == AGNOCAST_LIVE; }
+
+std::string name_of(const char* text, std::size_t bytes)
+{
+  return std::string(text, ::strnlen(text, bytes));
+}
+
+}  // namespace
+
+WindowSetting RegistryPages::window() const noexcept
+{
+  return {pages_->header.window_base, pages_->header.window_bytes, pages_->header.slot_bytes};
+}
+
+std::optional<PeerIdentity> RegistryPages::process(std::uint32_t index) const
+{
+  if (index >= AGNOCAST_PROCESS_CAPACITY) return std::nullopt;
+  const agnocast_process_record& record = pages_->processes[index];
+  if (!is_live(record.state)) return std::nullopt;
+  PeerIdentity identity{index, load_relaxed(record.id),
+                        name_of(record.name, AGNOCAST_PROCESS_NAME_BYTES),
+                        load_relaxed(record.pid), load_relaxed(record.pid_namespace)};
+  // A name becomes part of a path: only what we would have given.
+  if (identity.process.empty() ||
+      identity.process.find_first_not_of("0123456789.") != std::string::npos) {
+    return std::nullopt;
+  }
+  return identity;
+}
+
+std::vector<PeerIdentity> RegistryPages::processes() const
+{
+  std::vector<PeerIdentity> found;
+  // Pairs with the ledger's store of the mark after the record's state.
+  const std::uint32_t end = std::min(load_acquire(pages_->header.processes_end), AGNOCAST_PROCESS_CAPACITY);
+  for (std::uint32_t i = 0; i < end; ++i) {
+    if (auto identity = process(i)) found.push_back(std::move(*identity));
+  }
+  return found;
+}
+
+std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
+                                                   agnocast_endpoint_kind kind) const
+{
+  std::vector<EndpointView> found;
+  // Pairs with the ledger's store of the mark after the record's state.
+  const std::uint32_t end = std::min(load_acquire(pages_->header.endpoints_end), AGNOCAST_ENDPOINT_CAPACITY);
+  for (std::uint32_t i = 0; i < end; ++i) {
+    const agnocast_endpoint_record& record = pages_->endpoints[i];
+    if (!is_live(record.state) || load_relaxed(record.topic) != topic ||
+        load_relaxed(record.kind) != kind) {
+      continue;
+    }
+    auto identity = process(load_relaxed(record.process));
+    if (!identity || identity->process_id != load_relaxed(record.process_id)) continue;
+    const EndpointView view{load_relaxed(record.id),
+                            std::move(*identity),
+                            load_relaxed(record.control_offset),
+                            load_relaxed(record.depth),
+                            static_cast<agnocast_history>(record.history),
+                            static_cast<agnocast_reliability>(record.reliability),
+                            static_cast<agnocast_durability>(record.durability)};
+    // The record may have been given to another endpoint while it was copied.
+    if (is_live(record.state) && load_relaxed(record.id) == view.id) found.push_back(view);
+  }
+  return found;
+}
+
+std::string RegistryPages::topic_type(std::uint32_t topic) const
+{
+  if (topic >= AGNOCAST_TOPIC_CAPACITY) return {};
+  const agnocast_topic_record& record = pages_->topics[topic];
+  return "'" + readable_type(name_of(record.type_name, AGNOCAST_NAME_BYTES)) + "' (" +
+         std::to_string(record.type_bytes) + " bytes, alignment " +
+         std::to_string(record.type_alignment) + ")";
+}
+
+std::string readable_type(const std::string& mangled)
+{
+  int status = 0;
+  char* text = abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status);
+  std::string readable = status == 0 && text != nullptr ? text : mangled;
+  std::free(text);
+  return readable;
+}
+
+std::uint64_t type_hash(std::string_view name)
+{
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+}  // namespace agnocast::internal

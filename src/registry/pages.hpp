@@ -1,0 +1,32 @@
+// Reading the registry's pages without a lock; shared by both hosts.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "registry/registry.hpp"
+
+namespace agnocast::internal {
+
+/// A mapping of the registry, read-only. Any content is possible; everything is checked.
+class RegistryPages
+{
+ public:
+  explicit RegistryPages(const agnocast_registry* pages) noexcept : pages_(pages) {}
+
+  [[nodiscard]] const agnocast_registry* raw() const noexcept { return pages_; }
+  [[nodiscard]] WindowSetting window() const noexcept;
+  [[nodiscard]] std::vector<PeerIdentity> processes() const;
+  [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
+                                                    agnocast_endpoint_kind kind) const;
+  [[nodiscard]] std::string topic_type(std::uint32_t topic) const;
+
+ private:
+  [[nodiscard]] std::optional<PeerIdentity> process(std::uint32_t index) const;
+  const agnocast_registry* pages_;
+};
+
+}  // namespace agnocast::internal

@@ -1,0 +1,102 @@
+// The registry as the rest of the library sees it: who is here, behind one small interface with
+// two hosts (a locked file in user space; the kernel module).
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "abi/registry_layout.h"
+#include "base/result.hpp"
+#include "base/settings.hpp"
+#include "memory/names.hpp"
+#include "memory/peer.hpp"
+
+namespace agnocast::internal {
+
+struct ProcessTicket
+{
+  std::uint32_t slot;
+  std::uint64_t id;
+};
+
+struct EndpointRequest
+{
+  agnocast_endpoint_kind kind;
+  std::string topic;
+  std::string node;
+  std::string_view type_name;
+  std::uint64_t type_bytes;
+  std::uint64_t type_alignment;
+  std::uint64_t control_offset;
+  std::uint32_t depth;
+  agnocast_history history;
+  agnocast_reliability reliability;
+  agnocast_durability durability;
+};
+
+struct EndpointTicket
+{
+  std::uint32_t index;
+  std::uint32_t topic;
+  std::uint64_t id;
+};
+
+/// A live endpoint, copied out of the registry and checked.
+struct EndpointView
+{
+  std::uint64_t id;
+  PeerIdentity process;
+  std::uint64_t control_offset;
+  std::uint32_t depth;
+  agnocast_history history;
+  agnocast_reliability reliability;
+  agnocast_durability durability;
+};
+
+/// Makes what a process has in its slot; called by add_process with the slot it got, while nobody
+/// else can join or clean up. Returns what follows the @ in the names of its objects.
+using MakeProcess = std::function<Result<std::string>(std::uint32_t slot)>;
+
+/// Thread-safe. The add, close and remove operations cost a few system calls under a lock that all
+/// processes of the domain share; the reads cost none.
+class Registry
+{
+ public:
+  virtual ~Registry() = default;
+
+  /// Joins the registry of the domain, made if there is none.
+  static Result<std::unique_ptr<Registry>> open(const Settings& settings);
+
+  [[nodiscard]] virtual WindowSetting window() const = 0;
+  /// Who may join this domain: chosen by its first process, taken over by all others.
+  [[nodiscard]] virtual Permissions permissions() const = 0;
+
+  /// Cleans up after the dead, then adds this process.
+  virtual Result<ProcessTicket> add_process(const MakeProcess& make) = 0;
+  /// Called by the process itself when it leaves, after it has unlinked its objects.
+  virtual void remove_process(const ProcessTicket& ticket) = 0;
+  /// Removes `process` and its objects if it is dead. True if it is gone now.
+  virtual bool recover(const PeerIdentity& process) = 0;
+
+  virtual Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
+                                              const EndpointRequest& request) = 0;
+  virtual void close_endpoint(const EndpointTicket& ticket) = 0;
+  virtual void remove_endpoint(const EndpointTicket& ticket) = 0;
+
+  /// Changes whenever an endpoint of the topic comes, goes or changes. Stays where it is.
+  [[nodiscard]] virtual const std::uint64_t* topic_generation(std::uint32_t topic) const = 0;
+  [[nodiscard]] virtual std::vector<EndpointView> endpoints(std::uint32_t topic,
+                                                            agnocast_endpoint_kind kind) const = 0;
+};
+
+/// Demangled for people.
+std::string readable_type(const std::string& mangled);
+std::uint64_t type_hash(std::string_view name);
+
+}  // namespace agnocast::internal

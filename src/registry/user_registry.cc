@@ -1,0 +1,414 @@
+// The registry in user space: a file under a record lock.
+//
+// Who writes what: the holder of the lock, by pwrite, through the ledger. Each operation opens the
+// file, locks, writes and closes: no descriptor lives long, so a program that closes all its
+// descriptors breaks nothing. Classic record locks are the process's and not inherited by fork; a
+// mutex keeps the process's own threads apart, and closing the descriptor drops the lock.
+//
+// If we die here: the kernel drops the lock; what is half-written is said in registry_layout.h.
+// A registry that was made but not initialized is blank and the next to lock it initializes it.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include "base/log.hpp"
+#include "ledger/ledger.h"
+#include "memory/names.hpp"
+#include "os/file.hpp"
+#include "os/futex.hpp"
+#include "os/map.hpp"
+#include "os/process.hpp"
+#include "os/queue.hpp"
+#include "registry/host.hpp"
+#include "registry/pages.hpp"
+
+namespace agnocast::internal {
+
+namespace {
+
+int store_in_file(void* context, std::uint64_t offset, const void* source, std::uint64_t bytes)
+{
+  const int fd = static_cast<os::Descriptor*>(context)->get();
+  return os::write_at(fd, source, bytes, offset) ? 0 : errno;
+}
+
+void unlink_objects(const std::string& process)
+{
+  os::unlink_shared(area_name(process));
+  os::unlink_shared(doorbell_name(process));
+  os::unlink_queue(queue_name(process));
+}
+
+class UserRegistry final : public Registry
+{
+ public:
+  UserRegistry(const Settings& settings, const Permissions& permissions)
+    : name_(registry_name(settings.domain)), settings_(settings), permissions_(permissions)
+  {
+  }
+  ~UserRegistry() override
+  {
+    if (pages_.raw() != nullptr) {
+      os::unmap(const_cast<agnocast_registry*>(pages_.raw()), sizeof(agnocast_registry));
+    }
+  }
+
+  Status start();
+  [[nodiscard]] WindowSetting window() const override { return pages_.window(); }
+  [[nodiscard]] Permissions permissions() const override { return permissions_; }
+  Result<ProcessTicket> add_process(const MakeProcess& make) override;
+  void remove_process(const ProcessTicket& ticket) override;
+  bool recover(const PeerIdentity& process) override;
+  Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
+                                      const EndpointRequest& request) override;
+  void close_endpoint(const EndpointTicket& ticket) override;
+  void remove_endpoint(const EndpointTicket& ticket) override;
+  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
+  {
+    AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
+    return &pages_.raw()->topics[topic].generation;
+  }
+  [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
+                                                    agnocast_endpoint_kind kind) const override
+  {
+    return pages_.endpoints(topic, kind);
+  }
+
+ private:
+  /// The registry's lock, held while it lives.
+  struct Locked
+  {
+    std::unique_lock<std::mutex> threads;
+    os::Descriptor file;
+    agnocast_ledger ledger;
+  };
+
+  Result<std::unique_ptr<Locked>> lock(bool create);
+  Failure cannot_open(int error) const;
+  Failure explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const;
+  agnocast_ledger_status initialize(agnocast_ledger& ledger) const;
+  void recover_dead(Locked& locked, bool thoroughly);
+  static void sweep();
+
+  std::string name_;
+  Settings settings_;
+  Permissions permissions_;
+  std::mutex mutex_;
+  RegistryPages pages_{nullptr};
+  std::uint64_t inode_ = 0;
+};
+
+Failure UserRegistry::cannot_open(int error) const
+{
+  std::string text = "the registry /dev/shm" + name_ + " cannot be opened: ";
+  switch (error) {
+    case ENOENT:
+      text += inode_ == 0 ? "there is no /dev/shm; mount one with 'mount -t tmpfs tmpfs /dev/shm'"
+                          : "it was removed while processes use it; restart this process";
+      break;
+    case EACCES:
+    case EPERM:
+      text += "domain " + std::to_string(settings_.domain) +
+              " belongs to another user; start its first process with "
+              "AGNOCAST_ACCESS=group:<name> or AGNOCAST_ACCESS=all, or use another "
+              "AGNOCAST_DOMAIN_ID";
+      break;
+    case EROFS:
+      text += "/dev/shm is read-only; mount it writable with 'mount -o remount,rw /dev/shm'";
+      break;
+    case EMFILE:
+    case ENFILE:
+      text += "too many open files; raise the limit with 'ulimit -n <number>'";
+      break;
+    case ENOSPC:
+      text += "/dev/shm is full; enlarge it with 'mount -o remount,size=<size> /dev/shm'";
+      break;
+    default:
+      text += os::error_text(error);
+  }
+  return {FailureKind::registry, std::move(text)};
+}
+
+Failure UserRegistry::explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const
+{
+  const std::string object = "the registry /dev/shm" + name_;
+  const auto& header = pages_.raw()->header;
+  switch (status) {
+    case AGNOCAST_LEDGER_FOREIGN:
+      return {FailureKind::registry, object +
+                                       " is not an Agnocast registry: something else wrote it; remove "
+                                       "the file when no process of this domain runs"};
+    case AGNOCAST_LEDGER_VERSION:
+      return {FailureKind::registry,
+              object + " has layout version " + std::to_string(header.abi_version) + " and " +
+                std::to_string(header.total_bytes) + " bytes, this library needs version " +
+                std::to_string(AGNOCAST_ABI_VERSION) + " and " +
+                std::to_string(sizeof(agnocast_registry)) +
+                ": end the processes of the other version and remove the file, or use another "
+                "AGNOCAST_DOMAIN_ID"};
+    case AGNOCAST_LEDGER_CORRUPT:
+      return {FailureKind::registry,
+              object + " is damaged: end the processes of this domain and remove the file"};
+    case AGNOCAST_LEDGER_NO_PROCESS_SLOT:
+      return {FailureKind::resource,
+              "domain " + std::to_string(settings_.domain) + " is full: its window has slots for " +
+                std::to_string(header.process_capacity) +
+                " processes; use another AGNOCAST_DOMAIN_ID, or start the domain with smaller slots "
+                "(AGNOCAST_WINDOW=<base>:<size>:<slot size>)"};
+    case AGNOCAST_LEDGER_NO_TOPIC_SLOT:
+      return {FailureKind::resource, "domain " + std::to_string(settings_.domain) +
+                                       " is full: it can have " +
+                                       std::to_string(AGNOCAST_TOPIC_CAPACITY) +
+                                       " topics; use another AGNOCAST_DOMAIN_ID for some nodes"};
+    case AGNOCAST_LEDGER_NO_ENDPOINT_SLOT:
+      return {FailureKind::resource,
+              "domain " + std::to_string(settings_.domain) + " is full: it can have " +
+                std::to_string(AGNOCAST_ENDPOINT_CAPACITY) +
+                " publishers and subscriptions; use another AGNOCAST_DOMAIN_ID for some nodes"};
+    case AGNOCAST_LEDGER_STORE_FAILED:
+      return cannot_open(ledger.store_error);
+    default:
+      return {FailureKind::registry,
+              object + " refused a change (status " + std::to_string(status) +
+                "): this process is not in it any more; restart the process"};
+  }
+}
+
+Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
+{
+  auto locked = std::make_unique<Locked>();
+  locked->threads = std::unique_lock(mutex_);
+  for (;;) {
+    bool created = false;
+    locked->file = os::open_shared(name_, O_RDWR);
+    if (!locked->file && errno == ENOENT && create) {
+      locked->file = os::open_shared(name_, O_RDWR | O_CREAT | O_EXCL, permissions_.shared);
+      if (!locked->file && errno == EEXIST) continue;
+      created = static_cast<bool>(locked->file);
+    }
+    if (!locked->file) return cannot_open(errno);
+    if (created && !permissions_.apply(locked->file.get(), permissions_.shared)) {
+      log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
+    }
+    if (!os::lock_file(locked->file.get())) return cannot_open(errno);
+    const auto status = os::status_of(locked->file.get());
+    if (!status) return cannot_open(errno);
+    if (status->links != 0) {
+      if (inode_ != 0 && status->inode != inode_) return cannot_open(ENOENT);
+      break;
+    }
+    // Its last process removed it between our open and our lock; another one is to be made.
+    locked->file = os::Descriptor();
+    if (!create) return cannot_open(ENOENT);
+  }
+  locked->ledger = {reinterpret_cast<const std::uint8_t*>(pages_.raw()), store_in_file,
+                    &locked->file, 0};
+  return locked;
+}
+
+agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
+{
+  const WindowSetting window = settings_.window.value_or(default_window);
+  // The clock makes ids of a registry that is made anew differ from those of its predecessor.
+  const agnocast_ledger_setup setup{window.base, window.bytes, window.slot_bytes,
+                                    static_cast<std::uint64_t>(os::realtime_ns()), settings_.domain};
+  return agnocast_ledger_init(&ledger, &setup);
+}
+
+Status UserRegistry::start()
+{
+  auto locked = lock(true);
+  if (!locked) return std::move(locked.failure());
+  const int fd = (*locked)->file.get();
+  const auto status = os::status_of(fd);
+  if (!status) return cannot_open(errno);
+  if (status->bytes == 0 && !os::set_size(fd, sizeof(agnocast_registry))) return cannot_open(errno);
+  if (status->bytes != 0 && status->bytes != sizeof(agnocast_registry)) {
+    return Failure{FailureKind::registry,
+                   "the registry /dev/shm" + name_ + " has " + std::to_string(status->bytes) +
+                     " bytes, this library needs " + std::to_string(sizeof(agnocast_registry)) +
+                     ": it is of another version or damaged; end the processes of this domain and "
+                     "remove the file, or use another AGNOCAST_DOMAIN_ID"};
+  }
+  void* address = os::map_file(nullptr, sizeof(agnocast_registry), fd, false);
+  if (address == nullptr) return cannot_open(errno);
+  pages_ = RegistryPages(static_cast<const agnocast_registry*>(address));
+  agnocast_ledger& ledger = (*locked)->ledger;
+  ledger.pages = static_cast<const std::uint8_t*>(address);
+  agnocast_ledger_status outcome = AGNOCAST_LEDGER_BLANK;
+  std::uint64_t magic = 0;
+  // Through the descriptor: on a full /dev/shm, reading a hole through the mapping is a SIGBUS.
+  if (os::read_at(fd, &magic, sizeof magic, 0) != sizeof magic) return cannot_open(errno);
+  if (magic != 0) {
+    outcome = agnocast_ledger_check(&ledger);
+  } else if (!os::allocate_range(fd, 0, sizeof(agnocast_registry))) {
+    return cannot_open(errno);  // secured here, so that no access to the mapping can fail later
+  }
+  if (outcome == AGNOCAST_LEDGER_BLANK) outcome = initialize(ledger);
+  if (outcome != AGNOCAST_LEDGER_OK) return explain(outcome, ledger);
+  inode_ = status->inode;
+  // All processes of a domain must be able to look at each other's holds.
+  if ((status->mode & 0006) != 0) {
+    permissions_ = {0444, 0666, -1};
+  } else if ((status->mode & 0060) != 0) {
+    permissions_ = {0440, 0660, static_cast<long>(status->gid)};
+  } else {
+    permissions_ = {};
+  }
+  return Nothing{};
+}
+
+void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
+{
+  const std::uint64_t here = os::pid_namespace();
+  for (const PeerIdentity& process : pages_.processes()) {
+    const bool same_namespace = process.pid_namespace == here && here != 0;
+    // A record with our own pid is of a process that had the number before us.
+    bool dead =
+      same_namespace && (process.pid == os::process_id() || !os::may_exist(process.pid));
+    if (!dead && thoroughly) {
+      const Remains remains = examine_area(process.process).state;
+      dead = remains == Remains::dead || remains == Remains::none;
+    }
+    if (!dead) continue;
+    unlink_objects(process.process);
+    agnocast_ledger_remove_process(&locked.ledger, process.slot, process.process_id);
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+void UserRegistry::sweep()
+{
+  for (const std::string& file : os::list_shared(area_prefix)) {
+    const std::string process = file.substr(std::strlen(area_prefix));
+    if (examine_area(process).state == Remains::dead) unlink_objects(process);
+  }
+}
+
+Result<ProcessTicket> UserRegistry::add_process(const MakeProcess& make)
+{
+  auto locked = lock(false);
+  if (!locked) return std::move(locked.failure());
+  agnocast_ledger& ledger = (*locked)->ledger;
+  recover_dead(**locked, false);
+  if (agnocast_ledger_process_count(&ledger) == 0) sweep();
+  std::uint32_t slot = 0;
+  agnocast_ledger_status status = agnocast_ledger_free_slot(&ledger, &slot);
+  if (status == AGNOCAST_LEDGER_NO_PROCESS_SLOT) {
+    recover_dead(**locked, true);
+    status = agnocast_ledger_free_slot(&ledger, &slot);
+  }
+  if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
+  Result<std::string> made = make(slot);
+  if (!made) return std::move(made.failure());
+  agnocast_ledger_process process = {};
+  process.pid = os::process_id();
+  process.uid = os::effective_user();
+  process.pid_namespace = os::pid_namespace();
+  made->copy(process.name, sizeof process.name - 1);
+  agnocast_ledger_added added = {};
+  status = agnocast_ledger_add_process(&ledger, slot, &process, &added);
+  if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return ProcessTicket{slot, added.id};
+}
+
+void UserRegistry::remove_process(const ProcessTicket& ticket)
+{
+  auto locked = lock(false);
+  if (!locked) return;
+  agnocast_ledger_remove_process(&(*locked)->ledger, ticket.slot, ticket.id);
+  // The last one puts out the light; who waits for the lock sees that the file has no name.
+  recover_dead(**locked, false);
+  if (agnocast_ledger_process_count(&(*locked)->ledger) == 0) os::unlink_shared(name_);
+}
+
+bool UserRegistry::recover(const PeerIdentity& process)
+{
+  auto locked = lock(false);
+  if (!locked) return false;
+  const auto& record = pages_.raw()->processes[process.slot];
+  if (record.state != AGNOCAST_LIVE || record.id != process.process_id) return true;
+  const Remains remains = examine_area(process.process).state;
+  if (remains != Remains::dead && remains != Remains::none) return false;
+  unlink_objects(process.process);
+  agnocast_ledger_remove_process(&(*locked)->ledger, process.slot, process.process_id);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return true;
+}
+
+Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,
+                                                  const EndpointRequest& request)
+{
+  agnocast_ledger_endpoint endpoint = {};
+  endpoint.kind = request.kind;
+  endpoint.process = process.slot;
+  endpoint.process_id = process.id;
+  endpoint.control_offset = request.control_offset;
+  endpoint.depth = request.depth;
+  endpoint.history = static_cast<std::uint8_t>(request.history);
+  endpoint.reliability = static_cast<std::uint8_t>(request.reliability);
+  endpoint.durability = static_cast<std::uint8_t>(request.durability);
+  request.topic.copy(endpoint.topic, sizeof endpoint.topic - 1);
+  request.node.copy(endpoint.node, sizeof endpoint.node - 1);
+  request.type_name.copy(endpoint.type_name, sizeof endpoint.type_name - 1);
+  endpoint.type_hash = type_hash(request.type_name);
+  endpoint.type_bytes = request.type_bytes;
+  endpoint.type_alignment = request.type_alignment;
+
+  auto locked = lock(false);
+  if (!locked) return std::move(locked.failure());
+  agnocast_ledger& ledger = (*locked)->ledger;
+  agnocast_ledger_added added = {};
+  agnocast_ledger_status status = agnocast_ledger_add_endpoint(&ledger, &endpoint, &added);
+  if (status == AGNOCAST_LEDGER_TYPE_MISMATCH || status == AGNOCAST_LEDGER_NO_TOPIC_SLOT ||
+      status == AGNOCAST_LEDGER_NO_ENDPOINT_SLOT) {
+    recover_dead(**locked, true);  // a dead process may be what stands in the way
+    status = agnocast_ledger_add_endpoint(&ledger, &endpoint, &added);
+  }
+  if (status == AGNOCAST_LEDGER_TYPE_MISMATCH) {
+    return Failure{FailureKind::type_mismatch,
+                   "topic '" + request.topic + "' carries " + pages_.topic_type(added.topic) +
+                     ", but node '" + request.node + "' asks for '" +
+                     readable_type(std::string(request.type_name)) + "' (" +
+                     std::to_string(request.type_bytes) + " bytes, alignment " +
+                     std::to_string(request.type_alignment) +
+                     "): use the same type and compile both sides from the same definition, or use "
+                     "another topic"};
+  }
+  if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return EndpointTicket{added.index, added.topic, added.id};
+}
+
+void UserRegistry::close_endpoint(const EndpointTicket& ticket)
+{
+  if (auto locked = lock(false)) {
+    agnocast_ledger_close_endpoint(&(*locked)->ledger, ticket.index, ticket.id);
+  }
+}
+
+void UserRegistry::remove_endpoint(const EndpointTicket& ticket)
+{
+  if (auto locked = lock(false)) {
+    agnocast_ledger_remove_endpoint(&(*locked)->ledger, ticket.index, ticket.id);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Registry>> open_user_registry(const Settings& settings)
+{
+  auto permissions = Permissions::from(settings);
+  if (!permissions) return std::move(permissions.failure());
+  auto registry = std::make_unique<UserRegistry>(settings, *permissions);
+  if (Status status = registry->start(); !status) return std::move(status.failure());
+  return std::unique_ptr<Registry>(std::move(registry));
+}
+
+}  // namespace agnocast::internal

@@ -1,0 +1,190 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "runtime/control_thread.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/atomic.hpp"
+#include "base/log.hpp"
+#include "os/futex.hpp"
+#include "runtime/runtime.hpp"
+
+namespace agnocast::internal {
+
+namespace {
+
+constexpr int reclaim_period_ms = 50;    // while messages are published and not free
+constexpr int idle_period_ms = 200;      // while there are publishers at all
+constexpr int unwatched_period_ms = 50;  // while a peer's death cannot be waited for
+
+}  // namespace
+
+Status ControlThread::start(Runtime& runtime, Area& area, const Permissions& permissions)
+{
+  runtime_ = &runtime;
+  area_ = &area;
+  has_queue_ = queue_.open(queue_name(area.process()), sizeof(agnocast_announcement),
+                           permissions.shared & 0666, permissions.group);
+  const int queue_error = errno;
+  if (!thread_.start("agnocast", [this] { run(); })) {
+    const int error = errno;
+    queue_.close();
+    os::unlink_queue(queue_name(area.process()));
+    return Failure{FailureKind::resource, "the control thread of this process cannot be started: " +
+                                            os::error_text(error) +
+                                            "; raise the limit of threads ('ulimit -u')"};
+  }
+  if (!has_queue_) {
+    static Once said;
+    if (said.first()) {
+      log_warning("no message queue " + queue_name(area.process()) + ": " +
+                  os::error_text(queue_error) +
+                  "; all works without it, but new publishers are mapped when their first message "
+                  "is taken (see 'ulimit -q' and /proc/sys/fs/mqueue/queues_max)");
+    }
+  }
+  while (load_acquire(running_) == 0) os::futex_wait(&running_, 0, -1);  // pairs with run()
+  return Nothing{};
+}
+
+void ControlThread::stop()
+{
+  if (!thread_.started()) return;
+  stop_ = true;
+  poke();
+  thread_.join();
+  for (Watch& watch : watches_) drop_watch(watch);
+  queue_.close();
+  os::unlink_queue(queue_name(area_->process()));
+}
+
+void ControlThread::abandon() noexcept { thread_.forget(); }
+
+void ControlThread::poke()
+{
+  const char nothing = 0;
+  if (has_queue_ && !queue_.send_to_self(&nothing, 1)) has_queue_ = false;
+}
+
+void ControlThread::run()
+{
+  os::hold_robust(&area_->header().alive);
+  store_release(running_, 1u);  // pairs with start()
+  os::futex_wake_all(&running_);
+  while (!stop_) {
+    std::vector<int> descriptors;
+    if (queue_.is_open()) descriptors.push_back(queue_.descriptor());
+    for (const Watch& watch : watches_) descriptors.push_back(watch.descriptor);
+    const std::size_t ready = os::wait_readable(descriptors, timeout_ms()).size();
+    if (stop_) break;
+    receive_announcements();
+    watch_new_peers();
+    look_for_deaths();
+    // A descriptor that is ready and means nothing is not ours any more: look at the word instead.
+    if (ready != 0) {
+      std::erase_if(watches_, [](const Watch& watch) {
+        const auto status = os::status_of(watch.descriptor);
+        return !status || status->device != watch.device || status->inode != watch.inode;
+      });
+    }
+    reclaim();
+  }
+}
+
+int ControlThread::timeout_ms()
+{
+  int timeout = queue_.is_open() ? -1 : reclaim_period_ms;
+  const auto at_most = [&](int period) { timeout = timeout < 0 ? period : std::min(timeout, period); };
+  if (has_unwatched_peer_) at_most(unwatched_period_ms);
+  if (has_messages_) {
+    at_most(reclaim_period_ms);
+  } else if (!runtime_->publishers().empty()) {
+    at_most(idle_period_ms);
+  }
+  return timeout;
+}
+
+void ControlThread::receive_announcements()
+{
+  agnocast_announcement announcement;
+  std::size_t bytes = 0;
+  bool any = false;
+  // Bounded by what fits into the queue, a few times over.
+  for (int i = 0; i < 64 && queue_.receive(&announcement, sizeof announcement, bytes); ++i) {
+    any = any || (bytes == sizeof announcement && announcement.magic == AGNOCAST_ANNOUNCEMENT_MAGIC);
+  }
+  has_queue_ = queue_.is_open();
+  if (!any) return;
+  // What it says is taken from the registry, not from the message: anybody may write into a queue.
+  for (const auto& subscription : runtime_->subscriptions()) subscription->refresh_if_changed();
+  runtime_->ring_own_doorbells();
+}
+
+void ControlThread::watch_new_peers()
+{
+  const auto peers = runtime_->context().peers->mapped();
+  std::erase_if(watches_, [&](Watch& watch) {
+    const bool mapped = std::any_of(peers.begin(), peers.end(), [&](const auto& peer) {
+      return peer->identity().process_id == watch.process_id;
+    });
+    if (!mapped) drop_watch(watch);
+    return !mapped;
+  });
+  has_unwatched_peer_ = false;
+  for (const auto& peer : peers) {
+    const PeerIdentity& identity = peer->identity();
+    const bool watched = std::any_of(watches_.begin(), watches_.end(), [&](const Watch& watch) {
+      return watch.process_id == identity.process_id;
+    });
+    if (watched || peer->is_dead()) continue;
+    os::Descriptor descriptor;
+    if (identity.pid_namespace == runtime_->pid_namespace() && identity.pid_namespace != 0) {
+      descriptor = os::watch_process(identity.pid);
+    }
+    const auto status = descriptor ? os::status_of(descriptor.get()) : std::nullopt;
+    if (!status) {
+      has_unwatched_peer_ = true;
+      continue;
+    }
+    watches_.push_back({identity.process_id, descriptor.release(), status->device, status->inode});
+  }
+}
+
+void ControlThread::drop_watch(Watch& watch) noexcept
+{
+  const auto status = os::status_of(watch.descriptor);
+  if (status && status->device == watch.device && status->inode == watch.inode) {
+    const os::Descriptor closed(watch.descriptor);
+  }
+}
+
+void ControlThread::look_for_deaths()
+{
+  bool any = false;
+  for (const auto& peer : runtime_->context().peers->mapped()) {
+    if (!peer->is_dead()) continue;
+    const std::uint64_t id = peer->identity().process_id;
+    std::erase_if(watches_, [&](Watch& watch) {
+      if (watch.process_id != id) return false;
+      drop_watch(watch);
+      return true;
+    });
+    any = true;
+    static_cast<void>(runtime_->context().registry->recover(peer->identity()));
+  }
+  if (!any) return;
+  for (const auto& subscription : runtime_->subscriptions()) subscription->refresh_if_changed();
+  runtime_->ring_own_doorbells();
+}
+
+void ControlThread::reclaim()
+{
+  has_messages_ = false;
+  for (const auto& publisher : runtime_->publishers()) {
+    publisher->reclaim_early();
+    if (publisher->retained_count() != 0) has_messages_ = true;
+  }
+  runtime_->drop_finished_publishers();
+}
+
+}  // namespace agnocast::internal

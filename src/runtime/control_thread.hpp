@@ -1,0 +1,66 @@
+// The thread "agnocast": announcements, deaths of peers, early reclaim.
+//
+// It holds the robust futex word of the area, by which peers know that the process lives. All
+// descriptors it waits on may be closed by the program at any time (daemons do that): it checks
+// that they are still its own before it reads from them or closes them.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "memory/area.hpp"
+#include "memory/peer.hpp"
+#include "os/process.hpp"
+#include "os/queue.hpp"
+
+namespace agnocast::internal {
+
+class Runtime;
+
+class ControlThread
+{
+ public:
+  /// Starts the thread and waits until it holds the area's robust word.
+  Status start(Runtime& runtime, Area& area, const Permissions& permissions);
+  void stop();
+  /// In a forked child: the thread does not exist here.
+  void abandon() noexcept;
+  /// Makes it look at once: the peers to watch have changed.
+  void poke();
+  [[nodiscard]] bool has_queue() const noexcept { return has_queue_.load(); }
+
+ private:
+  struct Watch
+  {
+    std::uint64_t process_id;
+    int descriptor;
+    std::uint64_t device, inode;
+  };
+
+  void run();
+  void receive_announcements();
+  void watch_new_peers();
+  void look_for_deaths();
+  void reclaim();
+  [[nodiscard]] int timeout_ms();
+  void drop_watch(Watch& watch) noexcept;
+
+  Runtime* runtime_ = nullptr;
+  Area* area_ = nullptr;
+  os::Thread thread_;
+  os::Queue queue_;
+  std::atomic<bool> has_queue_{false};
+  std::atomic<bool> stop_{false};
+  std::uint32_t running_ = 0;  ///< a futex word: 1 when the robust word is held
+  std::vector<Watch> watches_;
+  bool has_unwatched_peer_ = false;
+  bool has_messages_ = false;
+};
+
+}  // namespace agnocast::internal

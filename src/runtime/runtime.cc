@@ -1,0 +1,287 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "runtime/runtime.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/atomic.hpp"
+#include "base/epoch.hpp"
+#include "base/log.hpp"
+#include "os/futex.hpp"
+#include "os/map.hpp"
+#include "os/queue.hpp"
+
+namespace agnocast::internal {
+
+WindowRange window_range;
+std::atomic<Heap*> shared_heap{nullptr};
+
+namespace {
+
+std::atomic<Runtime*> the_runtime{nullptr};
+
+bool secure_heap(void* area, std::size_t end)
+{
+  if (static_cast<Area*>(area)->secure_heap(end)) return true;
+  static Once said;
+  if (said.first()) {
+    const auto space = os::shared_space();
+    // No allocation here: this may run inside malloc.
+    char text[256];
+    std::snprintf(text, sizeof text,
+                  "agnocast: the shared heap cannot grow to %zu MB: /dev/shm has %llu MB free, or the "
+                  "slot is full; enlarge it with 'mount -o remount,size=<size> /dev/shm', or keep "
+                  "fewer messages (smaller depths, fewer held)\n",
+                  end / 1'000'000, space ? static_cast<unsigned long long>(space->free / 1'000'000) : 0);
+    std::fputs(text, stderr);
+  }
+  return false;
+}
+
+}  // namespace
+
+Runtime& Runtime::instance()
+{
+  Runtime* runtime = the_runtime.load(std::memory_order_acquire);
+  if (runtime != nullptr) return *runtime;
+  auto* fresh = new Runtime();
+  if (the_runtime.compare_exchange_strong(runtime, fresh, std::memory_order_acq_rel)) return *fresh;
+  delete fresh;
+  return *runtime;
+}
+
+void Runtime::replace_instance(Runtime* fresh) noexcept
+{
+  the_runtime.store(fresh, std::memory_order_release);
+}
+
+Status Runtime::join()
+{
+  if (joined_.load(std::memory_order_acquire)) return Nothing{};
+  const std::lock_guard lock(join_mutex_);
+  if (joined_.load(std::memory_order_relaxed)) return Nothing{};
+  if (left_) {
+    return Failure{FailureKind::usage,
+                   "this process is ending and has left its domain; create publishers, "
+                   "subscriptions and loans before main() returns"};
+  }
+  return join_locked();
+}
+
+Status Runtime::join_locked()
+{
+  install_fork_handlers();
+  auto settings = read_settings();
+  if (!settings) return std::move(settings.failure());
+  settings_ = std::move(*settings);
+  auto opened = Registry::open(settings_);
+  if (!opened) return std::move(opened.failure());
+  registry_ = std::move(*opened);
+  permissions_ = registry_->permissions();
+  const WindowSetting wanted = registry_->window();
+  // A forked child has its parent's window already.
+  const bool inherited = window_ && window_->setting().base == wanted.base &&
+                         window_->setting().bytes == wanted.bytes &&
+                         window_->setting().slot_bytes == wanted.slot_bytes;
+  if (!inherited) {
+    auto window = Window::reserve(wanted);
+    if (!window) return std::move(window.failure());
+    window_ = *window;
+    window_range = {wanted.base, wanted.bytes};
+  }
+  pid_namespace_ = os::pid_namespace();
+  auto ticket =
+    registry_->add_process([this](std::uint32_t slot) { return make_process(slot); });
+  if (!ticket) {
+    control_thread_.stop();
+    area_.reset();
+    return std::move(ticket.failure());
+  }
+  // Pairs with the load in PeerArea::map: no endpoint of ours is registered before.
+  store_release(area_->header().process_id, ticket->id);
+  peers_.start(*window_, *area_, ticket->id);
+  Heap* heap = Heap::create(area_->heap_base(), area_->heap_bytes(), area_->heap_secured(),
+                            {os::map_private, [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); },
+                             secure_heap, area_.get()});
+  if (heap == nullptr) {
+    registry_->remove_process(*ticket);
+    control_thread_.stop();
+    area_.reset();
+    return Failure{FailureKind::resource,
+                   "no memory for the control data of the shared heap: raise 'ulimit -v'"};
+  }
+  context_ = {area_.get(), &peers_, registry_.get(), heap, *ticket};
+  shared_heap.store(heap, std::memory_order_release);
+  joined_.store(true, std::memory_order_release);
+  return Nothing{};
+}
+
+// Runs under the registry's lock: nobody can take our half-made area for a dead one's.
+Result<std::string> Runtime::make_process(std::uint32_t slot)
+{
+  auto name = free_name();
+  if (!name) return std::move(name.failure());
+  auto area = Area::create({&*window_, slot, *name, settings_.domain, settings_.mempool_bytes,
+                            settings_.mempool_source, permissions_});
+  if (!area) return std::move(area.failure());
+  area_ = std::move(*area);
+  context_.peers = &peers_;
+  context_.registry = registry_.get();
+  if (Status status = control_thread_.start(*this, *area_, permissions_); !status) {
+    return std::move(status.failure());
+  }
+  return *name;
+}
+
+Result<std::string> Runtime::free_name()
+{
+  const std::string pid = std::to_string(os::process_id());
+  for (int suffix = 0; suffix < 1000; ++suffix) {
+    const std::string name = suffix == 0 ? pid : pid + "." + std::to_string(suffix);
+    const Remains remains = examine_area(name).state;
+    // Ours is the number now: what is not provably alive under it is a dead predecessor's, or a
+    // process in another pid namespace that shares /dev/shm, which the unlink would refuse or hurt.
+    if (remains == Remains::none) return name;
+    if (remains == Remains::dead) {
+      os::unlink_shared(area_name(name));
+      os::unlink_shared(doorbell_name(name));
+      os::unlink_queue(queue_name(name));
+      if (examine_area(name).state == Remains::none) return name;
+    }
+  }
+  return Failure{FailureKind::resource,
+                 "all names /dev/shm/agnocast@" + pid + "[.n] are taken; remove the stale ones"};
+}
+
+void Runtime::leave()
+{
+  const std::lock_guard lock(join_mutex_);
+  left_ = true;
+  if (!joined_.load(std::memory_order_relaxed)) return;
+  area_->unlink();
+  registry_->remove_process(context_.ticket);
+  control_thread_.stop();
+}
+
+Result<std::shared_ptr<PublisherCore>> Runtime::create_publisher(PublisherSetup setup)
+{
+  if (Status status = join(); !status) return std::move(status.failure());
+  auto core = PublisherCore::create(context_, std::move(setup));
+  if (!core) return core;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(publishers_, [](const auto& weak) { return weak.expired(); });
+    publishers_.push_back(*core);
+  }
+  announce(**core);
+  control_thread_.poke();
+  return core;
+}
+
+void Runtime::announce(const PublisherCore& publisher)
+{
+  agnocast_announcement announcement = {};
+  announcement.magic = AGNOCAST_ANNOUNCEMENT_MAGIC;
+  announcement.publisher_id = publisher.id();
+  announcement.process_id = context_.ticket.id;
+  announcement.area_address = reinterpret_cast<std::uintptr_t>(area_->base());
+  announcement.area_bytes = area_->header().slot_bytes;
+  announcement.slot = area_->slot();
+  announcement.topic = publisher.topic();
+  for (const PeerIdentity& process : publisher.subscriber_processes()) {
+    if (process.process_id == context_.ticket.id) continue;
+    // A process without a queue, or with a full one, learns from the generation.
+    os::send_to_queue(queue_name(process.process), &announcement, sizeof announcement);
+  }
+  const_cast<PublisherCore&>(publisher).wake_all();
+}
+
+Result<std::shared_ptr<SubscriptionCore>> Runtime::create_subscription(EndpointRequest endpoint,
+                                                                       std::uint32_t hold_limit)
+{
+  if (Status status = join(); !status) return std::move(status.failure());
+  auto core = SubscriptionCore::create(context_, std::move(endpoint), hold_limit);
+  if (!core) return core;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
+    subscriptions_.push_back(*core);
+  }
+  control_thread_.poke();
+  return core;
+}
+
+Result<std::shared_ptr<WaitSetCore>> Runtime::create_wait_set()
+{
+  if (Status status = join(); !status) return std::move(status.failure());
+  auto core = WaitSetCore::create(context_);
+  if (!core) return core;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(wait_sets_, [](const auto& weak) { return weak.expired(); });
+  wait_sets_.push_back(*core);
+  return core;
+}
+
+void Runtime::retire_publisher(std::shared_ptr<PublisherCore> publisher)
+{
+  publisher->close();
+  if (publisher->is_finished()) return;
+  const std::lock_guard lock(mutex_);
+  retired_publishers_.push_back(std::move(publisher));
+}
+
+void Runtime::drop_finished_publishers()
+{
+  std::vector<std::shared_ptr<PublisherCore>> finished;  // destroyed without the lock
+  const std::lock_guard lock(mutex_);
+  std::erase_if(retired_publishers_, [&](auto& publisher) {
+    if (!publisher->is_finished()) return false;
+    finished.push_back(std::move(publisher));
+    return true;
+  });
+}
+
+std::vector<std::shared_ptr<PublisherCore>> Runtime::publishers()
+{
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<PublisherCore>> live;
+  for (const auto& weak : publishers_) {
+    if (auto core = weak.lock()) live.push_back(std::move(core));
+  }
+  return live;
+}
+
+std::vector<std::shared_ptr<SubscriptionCore>> Runtime::subscriptions()
+{
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<SubscriptionCore>> live;
+  for (const auto& weak : subscriptions_) {
+    if (auto core = weak.lock()) live.push_back(std::move(core));
+  }
+  return live;
+}
+
+void Runtime::ring_own_doorbells() noexcept
+{
+  if (!joined_.load(std::memory_order_acquire)) return;
+  for (std::uint32_t i = 1; i < AGNOCAST_WAITERS; ++i) {
+    // Pairs with the stores in WaitSetCore::wait and PublisherCore::wait_for_room.
+    if (load_seq_cst(area_->waiter(i).sleeping) == 0) continue;
+    add_seq_cst(area_->doorbell().words[i], 1u);
+    os::futex_wake_all(&area_->doorbell().words[i]);
+  }
+}
+
+void Runtime::wake_all_wait_sets() noexcept { ring_own_doorbells(); }
+
+std::string Runtime::holders()
+{
+  std::string text;
+  for (const auto& publisher : publishers()) {
+    if (!text.empty()) text += "; ";
+    text += publisher->holders();
+  }
+  return text;
+}
+
+}  // namespace agnocast::internal

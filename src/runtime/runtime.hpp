@@ -1,0 +1,121 @@
+// Life of a process in its domain: join, leave, fork, and what the control thread watches over.
+//
+// If we die here: before the registry has our record, the next to join removes the area we made;
+// after it, peers see the robust futex word and clean up.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "agnocast/export.hpp"
+#include "heap/heap.hpp"
+#include "runtime/control_thread.hpp"
+#include "topic/context.hpp"
+#include "topic/publisher_core.hpp"
+#include "topic/subscription_core.hpp"
+#include "topic/wait_set_core.hpp"
+
+namespace agnocast::internal {
+
+/// What free() must know without entering the runtime: addresses in the window are never libc's.
+struct WindowRange
+{
+  std::uintptr_t base = 0;
+  std::size_t bytes = 0;  ///< 0 until the window is reserved
+};
+extern AGNOCAST_PUBLIC WindowRange window_range;
+/// The heap of this process; nullptr before it has joined, and in a forked child.
+extern AGNOCAST_PUBLIC std::atomic<Heap*> shared_heap;
+
+/// One for each process; a forked child gets a fresh one. Thread-safe. Never destroyed: objects of
+/// the user may outlive main().
+class Runtime
+{
+ public:
+  static Runtime& instance();
+
+  /// Joins the domain of the environment's settings if that has not been done.
+  Status join();
+  /// Leaves the domain at the end of the process. What others hold stays readable to them.
+  void leave();
+
+  /// Only after join().
+  Context& context() noexcept { return context_; }
+
+  Result<std::shared_ptr<PublisherCore>> create_publisher(PublisherSetup setup);
+  Result<std::shared_ptr<SubscriptionCore>> create_subscription(EndpointRequest endpoint,
+                                                                std::uint32_t hold_limit);
+  Result<std::shared_ptr<WaitSetCore>> create_wait_set();
+  /// Keeps the closed publisher until its last message is free.
+  void retire_publisher(std::shared_ptr<PublisherCore> publisher);
+  /// Every wait set of the process; safe in a signal handler.
+  void wake_all_wait_sets() noexcept;
+
+  /// For the control thread.
+  [[nodiscard]] std::vector<std::shared_ptr<PublisherCore>> publishers();
+  [[nodiscard]] std::vector<std::shared_ptr<SubscriptionCore>> subscriptions();
+  void drop_finished_publishers();
+  [[nodiscard]] std::uint64_t pid_namespace() const noexcept { return pid_namespace_; }
+  /// Makes every wait set and waiting publisher look again.
+  void ring_own_doorbells() noexcept;
+  /// For the message of a full heap: who holds what.
+  std::string holders();
+
+ private:
+  Runtime() = default;
+  Status join_locked();
+  Result<std::string> make_process(std::uint32_t slot);
+  Result<std::string> free_name();
+  void announce(const PublisherCore& publisher);
+
+  static void install_fork_handlers();
+  static void before_fork();
+  static void after_fork_in_parent();
+  static void after_fork_in_child();
+  void snapshot();
+  void drop_snapshot();
+  void become_child();
+  static void replace_instance(Runtime* fresh) noexcept;
+
+  std::mutex join_mutex_;
+  std::atomic<bool> joined_{false};
+  bool left_ = false;
+  Settings settings_;
+  Permissions permissions_;
+  std::unique_ptr<Registry> registry_;
+  std::optional<Window> window_;
+  std::unique_ptr<Area> area_;
+  PeerTable peers_;
+  ControlThread control_thread_;
+  Context context_;
+  std::uint64_t pid_namespace_ = 0;
+  Once queue_said_;
+
+  std::mutex mutex_;  ///< guards the lists
+  std::vector<std::weak_ptr<PublisherCore>> publishers_;
+  std::vector<std::weak_ptr<SubscriptionCore>> subscriptions_;
+  std::vector<std::weak_ptr<WaitSetCore>> wait_sets_;
+  std::vector<std::shared_ptr<PublisherCore>> retired_publishers_;
+
+  /// Private copies of what the area held when fork() was called, for the child.
+  struct Copy
+  {
+    void* copy;
+    std::size_t bytes;
+    std::byte* original;
+  };
+  std::array<Copy, 2> copies_{};  ///< no allocation while the heap is locked
+};
+
+/// A heap that this process inherited from its parent: its blocks stay readable and may be freed
+/// (to no effect) and reallocated.
+Heap* inherited_heap_of(const void* block) noexcept;
+
+}  // namespace agnocast::internal

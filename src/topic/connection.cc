@@ -1,0 +1,202 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "topic/connection.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/atomic.hpp"
+#include "base/log.hpp"
+
+namespace agnocast::internal {
+
+Connection::Connection(Context& context, const ConnectionSetup& setup, const EndpointView& publisher,
+                       std::shared_ptr<PeerArea> area, const agnocast_ring* ring, Start start)
+  : context_(context),
+    setup_(setup),
+    publisher_id_(publisher.id),
+    area_(std::move(area)),
+    ring_(ring),
+    shared_(*context.area->at<agnocast_connection>(setup.offset)),
+    free_holds_((setup.hold_limit + 63) / 64),
+    handles_(new ReceivedHandle[setup.hold_limit])
+{
+  for (std::uint32_t i = 0; i < setup_.hold_limit; ++i) {
+    free_holds_[i / 64].fetch_or(std::uint64_t{1} << (i % 64), std::memory_order_relaxed);
+    handles_[i].connection = this;
+    handles_[i].hold = i;
+    handles_[i].info.publisher_id = publisher_id_;
+  }
+  switch (start) {
+    case Start::first:
+      break;
+    case Start::oldest:
+      cursor_ = std::max<std::uint64_t>(load_acquire(ring_->tail), 1);  // pairs with retire_oldest()
+      break;
+    case Start::next:
+      cursor_ = load_seq_cst(ring_->head) + 1;  // pairs with publish()
+      break;
+  }
+  shared_.holds_capacity = setup_.hold_limit;
+  store_relaxed(shared_.cursor, cursor_);
+  // Last, so that who finds the id finds the cursor. Pairs with the load in find_connection().
+  store_seq_cst(shared_.publisher_id, publisher_id_);
+}
+
+void Connection::disconnect() noexcept
+{
+  // Pairs with the load in find_connection(). No hold is set, so nobody loses one.
+  store_seq_cst(shared_.publisher_id, std::uint64_t{0});
+}
+
+bool Connection::has_unread() const noexcept
+{
+  return !broken_ && load_seq_cst(ring_->head) >= cursor_;  // (D) of the sleep race, see publish()
+}
+
+// Where the entries lie now; false if that is impossible.
+bool Connection::locate_entries() noexcept
+{
+  const std::uint64_t word = load_acquire(ring_->entries);  // pairs with make_ring()
+  if (word == entries_word_ && entries_ != nullptr) return true;
+  const std::uint64_t log2 = word % AGNOCAST_CACHE_LINE;
+  if (log2 > AGNOCAST_RING_ENTRIES_LOG2_MAX) return false;
+  const auto* entries = area_->at<agnocast_ring_entry>(
+    word - log2, (std::uint64_t{1} << log2) * sizeof(agnocast_ring_entry));
+  if (entries == nullptr) return false;
+  entries_ = entries;
+  entries_word_ = word;
+  entry_mask_ = (std::uint64_t{1} << log2) - 1;
+  return true;
+}
+
+void Connection::move_cursor(std::uint64_t sequence) noexcept
+{
+  cursor_ = sequence;
+  if (setup_.reliable_keep_all) {
+    store_seq_cst(shared_.cursor, cursor_);  // pairs with slowest_cursor(), and tell_publisher()
+    tell_publisher();
+  } else {
+    store_release(shared_.cursor, cursor_);  // pairs with slowest_cursor()
+  }
+}
+
+// A publisher under keep_all may wait for the room that this cursor makes. The mirror image of the
+// sleep race: cursor stored, then sleeping loaded; there sleeping stored, then cursor loaded.
+void Connection::tell_publisher() noexcept
+{
+  const std::uint32_t waiter = load_relaxed(ring_->waiter);
+  if (waiter >= AGNOCAST_WAITERS) return;
+  // Pairs with the store in PublisherCore::wait_for_room.
+  if (load_seq_cst(area_->waiter(waiter).sleeping) != 0) area_->ring(waiter);
+}
+
+// Called when the entry of the cursor does not hold it: true if there is a later one to look at.
+bool Connection::skip_gone() noexcept
+{
+  const std::uint64_t head = load_seq_cst(ring_->head);  // pairs with publish()
+  if (head < cursor_) return false;
+  if (!locate_entries()) {
+    broken_ = true;
+    return false;
+  }
+  // head was stored after this entry: if it is not there now, it was retired.
+  if (load_acquire(entries_[cursor_ & entry_mask_].seq) == cursor_) return true;
+  std::uint64_t next = std::max(cursor_ + 1, load_acquire(ring_->tail));  // pairs with retire_oldest()
+  next = std::min(next, head + 1);
+  if (head - next > entry_mask_ && next <= head) next = head - entry_mask_;
+  lost_ += next - cursor_;
+  move_cursor(next);
+  return true;
+}
+
+const agnocast_ring_entry* Connection::next_entry() noexcept
+{
+  if (broken_) return nullptr;
+  if (entries_ == nullptr && !locate_entries()) {
+    broken_ = true;
+    return nullptr;
+  }
+  // As often as there are entries, and a little more for a publisher that overtakes us.
+  for (std::uint64_t i = 0; i < 2 * entry_mask_ + 66; ++i) {
+    const agnocast_ring_entry& entry = entries_[cursor_ & entry_mask_];
+    // Pairs with the store of seq in publish().
+    if (load_acquire(entry.seq) == cursor_) return &entry;
+    if (!skip_gone()) return nullptr;
+  }
+  return nullptr;
+}
+
+std::optional<Connection::Peeked> Connection::peek() noexcept
+{
+  const agnocast_ring_entry* entry = next_entry();
+  if (entry == nullptr) return std::nullopt;
+  return Peeked{load_relaxed(entry->stamp_ns)};
+}
+
+std::optional<std::uint32_t> Connection::reserve_hold() noexcept
+{
+  for (std::uint32_t i = 0; i < free_holds_.size(); ++i) {
+    const std::uint64_t bits = free_holds_[i].load(std::memory_order_acquire);
+    if (bits == 0) continue;
+    const auto bit = static_cast<std::uint32_t>(std::countr_zero(bits));
+    free_holds_[i].fetch_and(~(std::uint64_t{1} << bit), std::memory_order_relaxed);
+    const std::uint32_t hold = i * 64 + bit;
+    // Before the hold is set. Pairs with the load in gather_holds().
+    if (hold >= load_relaxed(shared_.holds_end)) store_seq_cst(shared_.holds_end, hold + 1);
+    return hold;
+  }
+  return std::nullopt;
+}
+
+ReceivedHandle* Connection::take(const void*& address) noexcept
+{
+  for (;;) {
+    const agnocast_ring_entry* entry = next_entry();
+    if (entry == nullptr) return nullptr;
+    const auto hold = reserve_hold();
+    if (!hold) return nullptr;
+    const std::uint64_t found = load_acquire(entry->address);  // pairs with publish()
+    const std::uint64_t stamp = load_relaxed(entry->stamp_ns);
+    store_seq_cst(shared_.holds[*hold], cursor_);  // (D) of the retire race
+    if (load_seq_cst(entry->seq) != cursor_) {     // (E) of the retire race
+      store_release(shared_.holds[*hold], std::uint64_t{0});  // pairs with gather_holds()
+      free_holds_[*hold / 64].fetch_or(std::uint64_t{1} << (*hold % 64), std::memory_order_release);
+      continue;
+    }
+    ReceivedHandle& handle = handles_[*hold];
+    handle.info.sequence = cursor_;
+    handle.info.publish_time_ns = stamp;
+    handle.references.store(1, std::memory_order_relaxed);
+    held_.fetch_add(1, std::memory_order_relaxed);
+    if (found % setup_.message_alignment != 0 || !area_->holds_message(found, setup_.message_bytes)) {
+      broken_ = true;
+      release_hold(*hold);
+      return nullptr;
+    }
+    address = reinterpret_cast<const void*>(found);
+    move_cursor(cursor_ + 1);
+    return &handle;
+  }
+}
+
+void Connection::release_hold(std::uint32_t hold) noexcept
+{
+  // After all reads of the message. Pairs with the load in gather_holds().
+  store_release(shared_.holds[hold], std::uint64_t{0});
+  free_holds_[hold / 64].fetch_or(std::uint64_t{1} << (hold % 64), std::memory_order_release);
+  held_.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+void Connection::skip_to_newest() noexcept
+{
+  const std::uint64_t head = load_seq_cst(ring_->head);  // pairs with publish()
+  if (head > cursor_) move_cursor(head);
+}
+
+void Connection::skip_all() noexcept
+{
+  const std::uint64_t head = load_seq_cst(ring_->head);  // pairs with publish()
+  if (head >= cursor_) move_cursor(head + 1);
+}
+
+}  // namespace agnocast::internal

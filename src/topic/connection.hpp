@@ -1,0 +1,107 @@
+// One subscription's view of one publisher: cursor and holds.
+//
+// Who writes what: this process the agnocast_connection in its own area; the publisher its ring,
+// which is read here and checked: bounds of the entries, range and alignment of every address.
+//
+// If we die here: the holds stand, and count for nothing once the kernel has marked us dead.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "agnocast/ipc_shared_ptr.hpp"
+#include "topic/context.hpp"
+
+namespace agnocast::internal {
+
+class Connection;
+
+/// What stands behind an ipc_shared_ptr to a received message: one for each hold, made in advance.
+struct ReceivedHandle : Handle
+{
+  Connection* connection = nullptr;
+  std::uint32_t hold = 0;
+};
+
+/// What a connection has to know of its subscription.
+struct ConnectionSetup
+{
+  std::uint64_t offset;  ///< of an agnocast_connection in the own area that nobody uses
+  std::uint32_t hold_limit;
+  std::uint64_t message_bytes;
+  std::uint64_t message_alignment;
+  bool reliable_keep_all;
+  SubscriptionCore* owner;
+};
+
+/// Thread safety: release_hold() from any thread; all else under the subscription's lock.
+class Connection
+{
+ public:
+  enum class Start { first, oldest, next };
+  struct Peeked
+  {
+    std::uint64_t stamp_ns;
+  };
+
+  Connection(Context& context, const ConnectionSetup& setup, const EndpointView& publisher,
+             std::shared_ptr<PeerArea> area, const agnocast_ring* ring, Start start);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// No system call. Pairs with the publisher's store of head.
+  [[nodiscard]] bool has_unread() const noexcept;
+  /// The stamp of the next message that can be taken; moves past messages that are gone.
+  std::optional<Peeked> peek() noexcept;
+  /// Takes the message that peek() found, if it is still there.
+  ReceivedHandle* take(const void*& address) noexcept;
+  /// Moves past all messages but the newest, or past that too.
+  void skip_to_newest() noexcept;
+  void skip_all() noexcept;
+
+  void release_hold(std::uint32_t hold) noexcept;
+
+  [[nodiscard]] std::uint64_t publisher_id() const noexcept { return publisher_id_; }
+  [[nodiscard]] std::uint64_t offset() const noexcept { return setup_.offset; }
+  [[nodiscard]] const PeerArea& area() const noexcept { return *area_; }
+  [[nodiscard]] SubscriptionCore* owner() const noexcept { return setup_.owner; }
+  [[nodiscard]] std::uint64_t take_lost() noexcept { return std::exchange(lost_, 0); }
+  [[nodiscard]] bool is_broken() const noexcept { return broken_; }
+  [[nodiscard]] std::uint32_t held() const noexcept { return held_.load(std::memory_order_acquire); }
+
+  /// The publisher has left: what is unread may still be taken.
+  std::atomic<bool> draining{false};
+  /// Takes the connection out of use; its place in the list stays and may be used again.
+  void disconnect() noexcept;
+
+ private:
+  bool locate_entries() noexcept;
+  const agnocast_ring_entry* next_entry() noexcept;
+  bool skip_gone() noexcept;
+  void tell_publisher() noexcept;
+  std::optional<std::uint32_t> reserve_hold() noexcept;
+  void move_cursor(std::uint64_t sequence) noexcept;
+
+  Context& context_;
+  const ConnectionSetup setup_;
+  const std::uint64_t publisher_id_;
+  const std::shared_ptr<PeerArea> area_;
+  const agnocast_ring* const ring_;
+  agnocast_connection& shared_;
+  const agnocast_ring_entry* entries_ = nullptr;
+  std::uint64_t entries_word_ = 0;
+  std::uint64_t entry_mask_ = 0;
+  std::uint64_t cursor_ = 1;  ///< as in shared_
+  std::uint64_t lost_ = 0;
+  bool broken_ = false;  ///< the publisher wrote something impossible
+  std::atomic<std::uint32_t> held_{0};
+  std::vector<std::atomic<std::uint64_t>> free_holds_;  ///< a bit is set while the hold is free
+  std::unique_ptr<ReceivedHandle[]> handles_;
+};
+
+}  // namespace agnocast::internal

@@ -1,0 +1,429 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "topic/publisher_core.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/atomic.hpp"
+#include "base/epoch.hpp"
+#include "os/futex.hpp"
+
+namespace agnocast::internal {
+
+namespace {
+
+// Alone on its lines, so that two messages never share one.
+std::size_t message_alignment(std::uint64_t alignment)
+{
+  return std::max<std::size_t>(static_cast<std::size_t>(alignment), AGNOCAST_CACHE_LINE);
+}
+
+}  // namespace
+
+PublisherCore::PublisherCore(Context& context, PublisherSetup setup)
+  : context_(context), setup_(std::move(setup)), epoch_(current_epoch())
+{
+  retired_.reserve(64);
+  holds_.reserve(256);
+  unheld_.reserve(64);
+}
+
+Result<std::shared_ptr<PublisherCore>> PublisherCore::create(Context& context, PublisherSetup setup)
+{
+  std::shared_ptr<PublisherCore> core(new PublisherCore(context, std::move(setup)));
+  if (Status status = core->start(); !status) return std::move(status.failure());
+  return core;
+}
+
+Status PublisherCore::start()
+{
+  const std::lock_guard lock(mutex_);
+  retention_ = setup_.endpoint.depth;
+  ring_offset_ = context_.area->allocate_control(sizeof(agnocast_ring));
+  if (ring_offset_ == 0) {
+    return Failure{FailureKind::resource,
+                   "no room for another publisher: the control part of this process's area is full, "
+                   "or /dev/shm is; destroy publishers and subscriptions that are not needed"};
+  }
+  ring_ = context_.area->at<agnocast_ring>(ring_offset_);
+  ring_->tail = 1;
+  ring_->waiter = AGNOCAST_NO_WAITER;
+  if (setup_.endpoint.history == AGNOCAST_KEEP_ALL) {
+    waiter_ = context_.area->take_waiter();
+    ring_->waiter = waiter_;
+  }
+  if (!make_ring(static_cast<std::uint32_t>(std::bit_width(retention_)))) {
+    return Failure{FailureKind::resource,
+                   "no room for the ring of topic '" + setup_.endpoint.topic + "' with depth " +
+                     std::to_string(retention_) + ": choose a smaller depth"};
+  }
+  setup_.endpoint.control_offset = ring_offset_;
+  auto ticket = context_.registry->add_endpoint(context_.ticket, setup_.endpoint);
+  if (!ticket) return std::move(ticket.failure());
+  ticket_ = *ticket;
+  generation_ = context_.registry->topic_generation(ticket_.topic);
+  store_release(ring_->publisher_id, ticket_.id);  // pairs with the load in connect()
+  refresh();
+  return Nothing{};
+}
+
+PublisherCore::~PublisherCore()
+{
+  if (epoch_ != current_epoch()) return;
+  for (const auto& [offset, bytes] : entry_blocks_) context_.area->free_control(offset, bytes);
+  if (ring_offset_ != 0) context_.area->free_control(ring_offset_, sizeof(agnocast_ring));
+  if (waiter_ != AGNOCAST_NO_WAITER) context_.area->give_back_waiter(waiter_);
+}
+
+// Makes room for more live messages. The old entries are emptied after the new ones are in place: a
+// reader that still looks at them finds its message gone, and looks again at ring.entries.
+bool PublisherCore::make_ring(std::uint32_t entries_log2)
+{
+  if (entries_log2 > AGNOCAST_RING_ENTRIES_LOG2_MAX) return false;
+  const std::size_t count = std::size_t{1} << entries_log2;
+  const std::size_t bytes = count * sizeof(agnocast_ring_entry);
+  const std::uint64_t offset = context_.area->allocate_control(bytes);
+  if (offset == 0) return false;
+  agnocast_ring_entry* const old_entries = entries_;
+  const std::uint64_t old_mask = entry_mask_;
+  entries_ = context_.area->at<agnocast_ring_entry>(offset);
+  entry_mask_ = count - 1;
+  for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
+    const agnocast_ring_entry& from = old_entries[seq & old_mask];
+    entry(seq).stamp_ns = from.stamp_ns;
+    entry(seq).address = from.address;
+    entry(seq).seq = from.seq;
+  }
+  store_seq_cst(ring_->entries, offset + entries_log2);  // pairs with the load in Connection::locate_entries
+  if (old_entries != nullptr) {
+    for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
+      // Pairs with the second load in Connection::take, as in retire_oldest().
+      store_seq_cst(old_entries[seq & old_mask].seq, std::uint64_t{0});
+    }
+  }
+  entry_blocks_.emplace_back(offset, bytes);
+  return true;
+}
+
+void* PublisherCore::allocate_message() noexcept
+{
+  const std::size_t alignment = message_alignment(setup_.endpoint.type_alignment);
+  const std::size_t bytes = (setup_.endpoint.type_bytes + alignment - 1) / alignment * alignment;
+  void* message = context_.heap->allocate_aligned(bytes, alignment);
+  if (message != nullptr) return message;
+  reclaim_early();
+  return context_.heap->allocate_aligned(bytes, alignment);
+}
+
+void PublisherCore::free_message(void* message) noexcept { context_.heap->deallocate(message); }
+
+void PublisherCore::destroy_message(void* message) noexcept
+{
+  setup_.destroy(message);
+  free_message(message);
+}
+
+void PublisherCore::destroy_all(std::vector<void*>& messages) noexcept
+{
+  for (void* message : messages) destroy_message(message);
+  messages.clear();
+}
+
+bool PublisherCore::publish(void* message)
+{
+  std::unique_lock lock(mutex_);
+  if (waiter_ != AGNOCAST_NO_WAITER && !wait_for_room(lock)) return false;
+  const std::uint64_t seq = head_ + 1;
+  agnocast_ring_entry& slot = entry(seq);
+  store_relaxed(slot.stamp_ns, static_cast<std::uint64_t>(os::monotonic_ns()));
+  // Pairs with the load in Connection::take: who sees this address sees that seq was 0 before.
+  store_release(slot.address, std::uint64_t{reinterpret_cast<std::uintptr_t>(message)});
+  store_release(slot.seq, seq);  // pairs with the first load in Connection::take
+  head_ = seq;
+  store_seq_cst(ring_->head, seq);  // (A) of the sleep race; pairs with Connection::has_unread
+  while (live_count() > retention_) retire_oldest();
+  refresh_if_changed();
+  wake_sleepers();
+  if (retired_.empty()) return true;
+  std::vector<void*> unheld;
+  unheld.swap(unheld_);  // keeps its capacity from publish to publish
+  collect_unheld(unheld);
+  lock.unlock();
+  destroy_all(unheld);
+  lock.lock();
+  unheld_.swap(unheld);
+  return true;
+}
+
+void PublisherCore::retire_oldest()
+{
+  agnocast_ring_entry& slot = entry(tail_);
+  retired_.push_back({tail_, reinterpret_cast<void*>(load_relaxed(slot.address))});
+  store_seq_cst(slot.seq, std::uint64_t{0});  // (A) of the retire race; pairs with Connection::take
+  ++tail_;
+  store_release(ring_->tail, tail_);  // pairs with the load in Connection::skip_gone
+}
+
+void PublisherCore::refresh_if_changed()
+{
+  // (B) of the retire race; pairs with the fence after the registry's stores.
+  if (load_seq_cst(*generation_) != seen_generation_) refresh();
+}
+
+void PublisherCore::refresh()
+{
+  // Before the records are read: what changes after this is seen at the next look.
+  seen_generation_ = load_seq_cst(*generation_);
+  std::vector<Peer> peers;
+  bool unreachable = false;
+  std::uint64_t retention = setup_.endpoint.depth;
+  for (const EndpointView& view : context_.registry->endpoints(ticket_.topic, AGNOCAST_SUBSCRIPTION)) {
+    retention = std::max<std::uint64_t>(retention, std::min<std::uint32_t>(view.depth, 1u << 16));
+    if (!add_peer(view, peers)) unreachable = true;
+  }
+  peers_ = std::move(peers);
+  has_unreachable_peer_ = unreachable;
+  if (retention >= entry_mask_ + 1 &&
+      !make_ring(static_cast<std::uint32_t>(std::bit_width(retention)))) {
+    retention = entry_mask_;  // no memory for what the newcomer asks; what we have serves
+  }
+  retention_ = retention;
+}
+
+bool PublisherCore::add_peer(const EndpointView& view, std::vector<Peer>& peers)
+{
+  const auto known = std::find_if(peers_.begin(), peers_.end(),
+                                  [&](const Peer& peer) { return peer.id == view.id; });
+  if (known != peers_.end()) {
+    peers.push_back(*known);
+    peers.back().depth = view.depth;
+    return true;
+  }
+  auto area = context_.peers->get(view.process);
+  if (!area) {
+    // Gone meanwhile, or a limit of this process: until it is known, its holds must be respected.
+    if (unreachable_said_.first()) {
+      log_warning("topic '" + setup_.endpoint.topic + "' frees no messages until a subscriber can be "
+                  "looked at: " + area.failure().text);
+    }
+    return false;
+  }
+  const auto* subscription = (*area)->at<agnocast_subscription>(view.control_offset);
+  if (subscription == nullptr) return true;  // a lie: it costs the liar its wake-ups
+  Peer peer;
+  peer.id = view.id;
+  peer.area = std::move(*area);
+  peer.subscription = subscription;
+  peer.depth = view.depth;
+  peer.blocks = view.history == AGNOCAST_KEEP_ALL && view.reliability == AGNOCAST_RELIABLE;
+  peers.push_back(std::move(peer));
+  return true;
+}
+
+const agnocast_connection* PublisherCore::find_connection(Peer& peer) const
+{
+  // Pairs with the store in Connection's constructor: a connection that is ours stays ours until 0.
+  if (peer.connection != nullptr && load_seq_cst(peer.connection->publisher_id) == ticket_.id) {
+    return peer.connection;
+  }
+  peer.connection = nullptr;
+  // Pairs with the store that links a new connection in. Links never change, so no walk misses one.
+  std::uint64_t offset = load_seq_cst(peer.subscription->first_connection);
+  for (std::uint32_t i = 0; offset != 0 && i < AGNOCAST_CONNECTIONS_MAX; ++i) {
+    const auto* connection = peer.area->at<agnocast_connection>(offset);
+    if (connection == nullptr) break;
+    if (load_seq_cst(connection->publisher_id) == ticket_.id) {  // pairs as above
+      const std::uint64_t holds = std::min(connection->holds_capacity, AGNOCAST_HOLDS_MAX);
+      if (peer.area->at<agnocast_connection>(
+            offset, AGNOCAST_HOLDS_OFFSET + holds * sizeof(std::uint64_t)) != nullptr) {
+        peer.connection = connection;
+      }
+      break;
+    }
+    offset = load_acquire(connection->next);  // pairs with the store before it was linked in
+  }
+  return peer.connection;
+}
+
+void PublisherCore::wake_sleepers()
+{
+  for (const Peer& peer : peers_) {
+    const std::uint32_t waiter = load_seq_cst(peer.subscription->waiter);  // pairs with set_waiter()
+    if (waiter >= AGNOCAST_WAITERS) continue;
+    // (B) of the sleep race; pairs with the store in WaitSetCore::wait.
+    if (load_seq_cst(peer.area->waiter(waiter).sleeping) != 0) peer.area->ring(waiter);
+  }
+}
+
+void PublisherCore::wake_all()
+{
+  const std::lock_guard lock(mutex_);
+  for (const Peer& peer : peers_) {
+    const std::uint32_t waiter = load_seq_cst(peer.subscription->waiter);  // pairs with set_waiter()
+    if (waiter < AGNOCAST_WAITERS) peer.area->ring(waiter);
+  }
+}
+
+// All sequences that a live subscription holds, into holds_. False if somebody's cannot be seen.
+bool PublisherCore::gather_holds()
+{
+  refresh_if_changed();  // after the tail was stored: see the retire race
+  if (has_unreachable_peer_) {
+    refresh();
+    if (has_unreachable_peer_) return false;
+  }
+  holds_.clear();
+  for (Peer& peer : peers_) {
+    const agnocast_connection* connection = find_connection(peer);
+    if (connection == nullptr) continue;
+    const std::uint32_t capacity = std::min(connection->holds_capacity, AGNOCAST_HOLDS_MAX);
+    // Pairs with the store that raises it before the first hold above is set.
+    const std::uint32_t end = std::min(load_seq_cst(connection->holds_end), capacity);
+    const std::size_t before = holds_.size();
+    for (std::uint32_t i = 0; i < end; ++i) {
+      // (C) of the retire race; pairs with Connection::take and, when it reads 0, with release().
+      if (const std::uint64_t seq = load_seq_cst(connection->holds[i]); seq != 0) holds_.push_back(seq);
+    }
+    if (holds_.size() != before && peer.area->is_dead()) holds_.resize(before);
+  }
+  return true;
+}
+
+void PublisherCore::collect_unheld(std::vector<void*>& unheld)
+{
+  if (!gather_holds()) return;
+  std::erase_if(retired_, [&](const Retired& retired) {
+    if (std::find(holds_.begin(), holds_.end(), retired.sequence) != holds_.end()) return false;
+    unheld.push_back(retired.message);
+    return true;
+  });
+}
+
+// The least sequence that a subscription still wants; head_ + 1 if none wants any.
+std::uint64_t PublisherCore::slowest_cursor(bool blocking_only)
+{
+  std::uint64_t slowest = head_ + 1;
+  for (Peer& peer : peers_) {
+    if (peer.depth == 0 || (blocking_only && !peer.blocks) || peer.area->is_dead()) continue;
+    const agnocast_connection* connection = find_connection(peer);
+    if (connection != nullptr) {
+      // Pairs with the store in Connection::take, after the hold was set.
+      slowest = std::min(slowest, load_seq_cst(connection->cursor));
+    } else if (peer.id < ticket_.id && !closed_) {
+      slowest = std::min(slowest, tail_);  // it was here before us and will read from our first
+    }
+  }
+  return slowest;
+}
+
+bool PublisherCore::wait_for_room(std::unique_lock<std::mutex>& lock)
+{
+  const auto has_room = [&] {
+    refresh_if_changed();
+    return head_ + 1 - slowest_cursor(true) < setup_.endpoint.depth;
+  };
+  const std::int64_t deadline = os::monotonic_ns() + setup_.keep_all_timeout.count();
+  std::uint32_t& sleeping = context_.area->waiter(waiter_).sleeping;
+  const std::uint32_t& word = context_.area->doorbell().words[waiter_];
+  while (!has_room()) {
+    const std::uint32_t seen = load_seq_cst(word);  // before the last look; pairs with ring()
+    store_seq_cst(sleeping, 1u);                    // pairs with the load in Connection::tell_publisher
+    os::Woken woken = os::Woken::yes;
+    if (!has_room()) {
+      lock.unlock();
+      woken = os::futex_wait(&word, seen, deadline);
+      lock.lock();
+    }
+    store_seq_cst(sleeping, 0u);  // pairs with the load in Connection::tell_publisher
+    if (woken == os::Woken::timed_out && !has_room()) return false;
+  }
+  return true;
+}
+
+std::size_t PublisherCore::reclaim_early()
+{
+  std::vector<void*> unheld;
+  {
+    const std::lock_guard lock(mutex_);
+    refresh_if_changed();
+    if (setup_.endpoint.durability == AGNOCAST_VOLATILE || closed_) {
+      const std::uint64_t wanted = slowest_cursor(false);
+      while (tail_ <= head_ && tail_ < wanted && !has_unreachable_peer_) retire_oldest();
+    }
+    if (!retired_.empty()) collect_unheld(unheld);
+  }
+  const std::size_t count = unheld.size();
+  destroy_all(unheld);
+  return count;
+}
+
+void PublisherCore::close()
+{
+  context_.registry->remove_endpoint(ticket_);
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  reclaim_early();
+  wake_all();
+}
+
+bool PublisherCore::is_finished()
+{
+  const std::lock_guard lock(mutex_);
+  if (live_count() != 0 || !retired_.empty()) return false;
+  // Before the connections are looked at: who connects after this sees it and lets go. Pairs with
+  // the load in SubscriptionCore::connect.
+  store_seq_cst(ring_->publisher_id, std::uint64_t{0});
+  refresh_if_changed();
+  if (has_unreachable_peer_) return false;
+  return std::none_of(peers_.begin(), peers_.end(), [&](Peer& peer) {
+    return !peer.area->is_dead() && find_connection(peer) != nullptr;
+  });
+}
+
+std::size_t PublisherCore::retained_count()
+{
+  const std::lock_guard lock(mutex_);
+  return live_count() + retired_.size();
+}
+
+std::size_t PublisherCore::subscription_count() const
+{
+  const auto views = context_.registry->endpoints(ticket_.topic, AGNOCAST_SUBSCRIPTION);
+  return static_cast<std::size_t>(
+    std::count_if(views.begin(), views.end(), [](const EndpointView& v) { return v.depth != 0; }));
+}
+
+std::vector<PeerIdentity> PublisherCore::subscriber_processes() const
+{
+  std::vector<PeerIdentity> processes;
+  for (const EndpointView& view : context_.registry->endpoints(ticket_.topic, AGNOCAST_SUBSCRIPTION)) {
+    const bool known = std::any_of(processes.begin(), processes.end(), [&](const PeerIdentity& p) {
+      return p.process_id == view.process.process_id;
+    });
+    if (!known) processes.push_back(view.process);
+  }
+  return processes;
+}
+
+std::string PublisherCore::holders()
+{
+  const std::lock_guard lock(mutex_);
+  std::string text = std::to_string(live_count()) + " kept on '" + setup_.endpoint.topic + "'";
+  for (Peer& peer : peers_) {
+    const agnocast_connection* connection = find_connection(peer);
+    if (connection == nullptr) continue;
+    const std::uint32_t end = std::min(
+      {load_seq_cst(connection->holds_end), connection->holds_capacity, AGNOCAST_HOLDS_MAX});
+    std::uint32_t held = 0;
+    for (std::uint32_t i = 0; i < end; ++i) held += load_acquire(connection->holds[i]) != 0;
+    if (held != 0) {
+      text += ", " + std::to_string(held) + " held by process " +
+              std::to_string(peer.area->identity().pid);
+    }
+  }
+  return text;
+}
+
+}  // namespace agnocast::internal

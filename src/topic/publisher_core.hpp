@@ -1,0 +1,165 @@
+// The publishing end: ring, retire, reclaim, wake.
+//
+// Who writes what: this process its ring and entries, and words of its subscribers' doorbells.
+//
+// Ordering, publish against a subscriber that goes to sleep:
+//
+//     publisher                                subscriber (WaitSetCore::wait)
+//     ---------                                ----------
+//     head := seq            (A)               sleeping := 1          (C)
+//     load sleeping          (B)               load head              (D)
+//
+//   All four are seq_cst. Forbidden: B reads 0 and D reads the old head; then nobody would wake the
+//   subscriber. In the single order of the four, whichever of A and C is later is seen by neither's
+//   miss: B after C, or D after A.
+//
+// Ordering, retire against a subscriber that takes the same message:
+//
+//     publisher                                subscriber (SubscriptionCore::take)
+//     ---------                                ----------
+//     entry.seq := 0         (A)               load entry.seq == seq, load address
+//     load topic generation  (B)               hold := seq            (D)
+//     load hold              (C)               load entry.seq         (E)
+//     free if no hold
+//
+//   A to E are seq_cst. Forbidden: C misses the hold and E still reads seq; then the message would be
+//   freed under its reader. If E reads seq then E is before A, so D is before C, and C sees it.
+//   A newcomer cannot be missed: it registered (a new generation) before it set its hold, so either
+//   B sees the new generation and the holds of the newcomer are looked at, or its E is after A.
+//
+// If we die here: everything of this ring stays as it is; subscribers read on to head, and treat an
+// entry that is 0 below head as gone.
+//
+// Source: hazard pointers, M. M. Michael, IEEE TPDS 15(6), 2004, here between processes.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "topic/context.hpp"
+
+namespace agnocast::internal {
+
+struct PublisherSetup
+{
+  EndpointRequest endpoint;
+  void (*destroy)(void* message);
+  std::chrono::nanoseconds keep_all_timeout;
+};
+
+struct PublishedMessage
+{
+  std::uint64_t sequence;
+  std::int64_t stamp_ns;
+};
+
+/// Thread-safe. Destructors of messages run without a lock held.
+class PublisherCore : public std::enable_shared_from_this<PublisherCore>
+{
+ public:
+  static Result<std::shared_ptr<PublisherCore>> create(Context& context, PublisherSetup setup);
+  ~PublisherCore();
+  PublisherCore(const PublisherCore&) = delete;
+  PublisherCore& operator=(const PublisherCore&) = delete;
+
+  /// Room for one message in the shared heap; nullptr if it cannot grow.
+  void* allocate_message() noexcept;
+  void free_message(void* message) noexcept;
+  void destroy_message(void* message) noexcept;
+
+  /// False if keep_all found no room in time; the message is the caller's then.
+  bool publish(void* message);
+  /// Frees what no subscription needs. Returns how many messages that were.
+  std::size_t reclaim_early();
+
+  /// Leaves the topic. What is unread or held stays; reclaim_early() frees it later.
+  void close();
+  /// After close(): true when no subscription is connected and no message is left.
+  [[nodiscard]] bool is_finished();
+
+  [[nodiscard]] const EndpointRequest& endpoint() const noexcept { return setup_.endpoint; }
+  [[nodiscard]] std::uint64_t id() const noexcept { return ticket_.id; }
+  [[nodiscard]] std::uint32_t topic() const noexcept { return ticket_.topic; }
+  [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
+  [[nodiscard]] std::size_t retained_count();
+  [[nodiscard]] std::size_t subscription_count() const;
+  /// The processes that subscribe to the topic now, for announcements.
+  std::vector<PeerIdentity> subscriber_processes() const;
+  /// Which process holds how many of the messages that wait to be freed, in words.
+  std::string holders();
+  /// Rings every connected wait set: a subscriber that sleeps looks for new publishers.
+  void wake_all();
+
+ private:
+  struct Peer
+  {
+    std::uint64_t id = 0;
+    std::shared_ptr<PeerArea> area;
+    const agnocast_subscription* subscription = nullptr;
+    const agnocast_connection* connection = nullptr;  ///< nullptr until the subscriber connects
+    std::uint32_t depth = 0;                          ///< 0: closed, only its holds count
+    bool blocks = false;                              ///< keep_all and reliable
+  };
+  struct Retired
+  {
+    std::uint64_t sequence;
+    void* message;
+  };
+
+  PublisherCore(Context& context, PublisherSetup setup);
+  Status start();
+  bool make_ring(std::uint32_t entries_log2);
+  [[nodiscard]] agnocast_ring_entry& entry(std::uint64_t sequence) const noexcept
+  {
+    return entries_[sequence & entry_mask_];
+  }
+  [[nodiscard]] std::uint64_t live_count() const noexcept { return head_ + 1 - tail_; }
+  void refresh_if_changed();
+  void refresh();
+  bool add_peer(const EndpointView& view, std::vector<Peer>& peers);
+  bool wait_for_room(std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] std::uint64_t slowest_cursor(bool blocking_only);
+  const agnocast_connection* find_connection(Peer& peer) const;
+  void retire_oldest();
+  void wake_sleepers();
+  void collect_unheld(std::vector<void*>& unheld);
+  [[nodiscard]] bool gather_holds();
+  void destroy_all(std::vector<void*>& messages) noexcept;
+
+  Context& context_;
+  PublisherSetup setup_;
+  const std::uint32_t epoch_;
+  EndpointTicket ticket_{};
+  const std::uint64_t* generation_ = nullptr;
+  std::uint32_t waiter_ = AGNOCAST_NO_WAITER;
+
+  std::mutex mutex_;  ///< guards all below, and the writing side of the ring
+  std::uint64_t ring_offset_ = 0;
+  agnocast_ring* ring_ = nullptr;
+  agnocast_ring_entry* entries_ = nullptr;
+  std::uint64_t entry_mask_ = 0;
+  std::vector<std::pair<std::uint64_t, std::size_t>> entry_blocks_;  ///< offset and bytes; last is used
+  std::uint64_t head_ = 0;  ///< as in the ring
+  std::uint64_t tail_ = 1;
+  std::uint64_t retention_ = 0;
+  std::uint64_t seen_generation_ = 0;
+  bool has_unreachable_peer_ = false;  ///< whose holds cannot be seen: nothing may be freed
+  bool closed_ = false;
+  Once unreachable_said_;
+  std::vector<Peer> peers_;
+  std::vector<Retired> retired_;
+  std::vector<std::uint64_t> holds_;    ///< scratch of gather_holds
+  std::vector<void*> unheld_;           ///< scratch of publish
+};
+
+}  // namespace agnocast::internal

@@ -1,0 +1,342 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "topic/subscription_core.hpp"
+
+#include <algorithm>
+
+#include "base/atomic.hpp"
+#include "base/epoch.hpp"
+
+namespace agnocast::internal {
+
+namespace {
+
+std::size_t connection_bytes(std::uint32_t hold_limit)
+{
+  return AGNOCAST_HOLDS_OFFSET + std::max<std::size_t>(hold_limit, 4) * sizeof(std::uint64_t);
+}
+
+}  // namespace
+
+SubscriptionCore::SubscriptionCore(Context& context, EndpointRequest endpoint,
+                                   std::uint32_t hold_limit)
+  : context_(context),
+    endpoint_(std::move(endpoint)),
+    epoch_(current_epoch()),
+    hold_limit_(hold_limit)
+{
+}
+
+Result<std::shared_ptr<SubscriptionCore>> SubscriptionCore::create(Context& context,
+                                                                   EndpointRequest endpoint,
+                                                                   std::uint32_t hold_limit)
+{
+  std::shared_ptr<SubscriptionCore> core(
+    new SubscriptionCore(context, std::move(endpoint), hold_limit));
+  if (Status status = core->start(); !status) return std::move(status.failure());
+  return core;
+}
+
+Status SubscriptionCore::start()
+{
+  const std::uint64_t offset = context_.area->allocate_control(sizeof(agnocast_subscription));
+  if (offset == 0) {
+    return Failure{FailureKind::resource,
+                   "no room for another subscription: the control part of this process's area is "
+                   "full, or /dev/shm is; destroy publishers and subscriptions that are not needed"};
+  }
+  endpoint_.control_offset = offset;
+  agnocast_subscription* shared = context_.area->at<agnocast_subscription>(offset);
+  shared->waiter = AGNOCAST_NO_WAITER;
+  auto ticket = context_.registry->add_endpoint(context_.ticket, endpoint_);
+  if (!ticket) {
+    context_.area->free_control(offset, sizeof(agnocast_subscription));
+    return std::move(ticket.failure());
+  }
+  shared_ = shared;
+  ticket_ = *ticket;
+  store_relaxed(shared_->subscription_id, ticket_.id);
+  generation_ = context_.registry->topic_generation(ticket_.topic);
+  refresh();
+  return Nothing{};
+}
+
+SubscriptionCore::~SubscriptionCore()
+{
+  if (epoch_ != current_epoch() || shared_ == nullptr) return;
+  for (const std::uint64_t place : places_) {
+    context_.area->free_control(place, connection_bytes(hold_limit_));
+  }
+  context_.area->free_control(endpoint_.control_offset, sizeof(agnocast_subscription));
+}
+
+void SubscriptionCore::refresh()
+{
+  const std::lock_guard lock(mutex_);
+  refresh_locked();
+}
+
+void SubscriptionCore::refresh_if_changed()
+{
+  const std::lock_guard lock(mutex_);
+  // Pairs with the fence after the registry's stores.
+  if (retry_ || load_seq_cst(*generation_) != seen_generation_) refresh_locked();
+  drop_finished_locked();
+}
+
+void SubscriptionCore::refresh_locked()
+{
+  if ((state_.load(std::memory_order_relaxed) & closed_bit) != 0) return;
+  // Before the records are read: what changes after this is seen at the next look.
+  seen_generation_ = load_seq_cst(*generation_);
+  retry_ = false;
+  const auto views = context_.registry->endpoints(ticket_.topic, AGNOCAST_PUBLISHER);
+  for (const auto& connection : connections_) {
+    const bool is_there = std::any_of(views.begin(), views.end(), [&](const EndpointView& view) {
+      return view.id == connection->publisher_id();
+    });
+    if (!is_there) connection->draining.store(true, std::memory_order_release);
+  }
+  drop_finished_locked();
+  for (const EndpointView& view : views) {
+    const bool known = std::any_of(connections_.begin(), connections_.end(), [&](const auto& c) {
+      return c->publisher_id() == view.id;
+    });
+    if (!known && !connect(view)) retry_ = true;
+  }
+}
+
+std::uint64_t SubscriptionCore::free_connection_place()
+{
+  if (!free_places_.empty()) {
+    const std::uint64_t place = free_places_.back();
+    free_places_.pop_back();
+    return place;
+  }
+  if (places_.size() >= AGNOCAST_CONNECTIONS_MAX) return 0;
+  const std::uint64_t place = context_.area->allocate_control(connection_bytes(hold_limit_));
+  if (place == 0) return 0;
+  auto* shared = context_.area->at<agnocast_connection>(place);
+  store_release(shared->next, load_relaxed(shared_->first_connection));  // pairs with the walk
+  places_.push_back(place);
+  // Pairs with the load where find_connection() begins its walk.
+  store_seq_cst(shared_->first_connection, place);
+  return place;
+}
+
+bool SubscriptionCore::connect(const EndpointView& publisher)
+{
+  auto area = context_.peers->get(publisher.process);
+  if (!area) {
+    if (unreachable_said_.first()) {
+      log_warning("topic '" + endpoint_.topic + "': " + area.failure().text +
+                  "; trying again whenever messages are looked for");
+    }
+    return false;
+  }
+  const auto* ring = (*area)->at<agnocast_ring>(publisher.control_offset);
+  if (ring == nullptr) return true;  // a lie: there is nothing to read
+  const std::uint64_t place = free_connection_place();
+  if (place == 0) return false;
+  const bool both_transient = endpoint_.durability == AGNOCAST_TRANSIENT_LOCAL &&
+                              publisher.durability == AGNOCAST_TRANSIENT_LOCAL;
+  const Connection::Start start = publisher.id > ticket_.id ? Connection::Start::first
+                                  : both_transient          ? Connection::Start::oldest
+                                                            : Connection::Start::next;
+  const ConnectionSetup setup{
+    place,
+    hold_limit_,
+    endpoint_.type_bytes,
+    endpoint_.type_alignment,
+    endpoint_.history == AGNOCAST_KEEP_ALL && endpoint_.reliability == AGNOCAST_RELIABLE,
+    this};
+  auto connection =
+    std::make_unique<Connection>(context_, setup, publisher, std::move(*area), ring, start);
+  // After the connection is in the list. Pairs with the stores in PublisherCore: 0 before the ring
+  // is ready (look again) and once it is to be freed (the registry will say so).
+  if (load_seq_cst(ring->publisher_id) != publisher.id) {
+    connection->disconnect();
+    free_places_.push_back(place);
+    return false;
+  }
+  connections_.push_back(std::move(connection));
+  return true;
+}
+
+void SubscriptionCore::drop_finished_locked()
+{
+  std::size_t draining = 0;
+  for (const auto& connection : connections_) {
+    draining += connection->draining.load(std::memory_order_acquire) ? 1 : 0;
+  }
+  if (draining == 0) return;
+  std::erase_if(connections_, [&](const std::unique_ptr<Connection>& connection) {
+    if (!connection->draining.load(std::memory_order_acquire) || connection->held() != 0) return false;
+    if (connection->has_unread() && draining <= draining_max) return false;
+    --draining;
+    lost_.fetch_add(connection->take_lost(), std::memory_order_relaxed);
+    connection->disconnect();
+    free_places_.push_back(connection->offset());
+    return true;
+  });
+}
+
+void SubscriptionCore::drop_broken_locked()
+{
+  for (const auto& connection : connections_) {
+    if (!connection->is_broken()) continue;
+    connection->draining.store(true, std::memory_order_release);
+    if (broken_said_.first()) {
+      log_warning("topic '" + endpoint_.topic + "': process " +
+                  std::to_string(connection->area().identity().pid) +
+                  " published something impossible; its messages are ignored from now on");
+    }
+  }
+}
+
+Connection* SubscriptionCore::oldest_unread()
+{
+  if (connections_.size() == 1) return connections_.front().get();
+  Connection* oldest = nullptr;
+  std::uint64_t oldest_stamp = 0;
+  for (const auto& connection : connections_) {
+    const auto peeked = connection->peek();
+    if (peeked && (oldest == nullptr || peeked->stamp_ns < oldest_stamp)) {
+      oldest = connection.get();
+      oldest_stamp = peeked->stamp_ns;
+    }
+  }
+  return oldest;
+}
+
+Connection* SubscriptionCore::newest_unread()
+{
+  Connection* newest = nullptr;
+  std::uint64_t newest_stamp = 0;
+  for (const auto& connection : connections_) {
+    connection->skip_to_newest();
+    const auto peeked = connection->peek();
+    if (peeked && (newest == nullptr || peeked->stamp_ns >= newest_stamp)) {
+      newest = connection.get();
+      newest_stamp = peeked->stamp_ns;
+    }
+  }
+  for (const auto& connection : connections_) {
+    if (connection.get() != newest) connection->skip_all();
+  }
+  return newest;
+}
+
+Taken SubscriptionCore::take(bool newest)
+{
+  const std::lock_guard lock(mutex_);
+  // Pairs with the fence after the registry's stores.
+  if (retry_ || load_seq_cst(*generation_) != seen_generation_) refresh_locked();
+  // Each round takes a message, or finds one gone that was there a moment ago.
+  for (std::size_t round = 0; round < 64 + connections_.size(); ++round) {
+    if (held_count() >= hold_limit_) {
+      wants_room_.store(true);
+      if (held_count() >= hold_limit_) {
+        const bool any = std::any_of(connections_.begin(), connections_.end(),
+                                     [](const auto& c) { return c->has_unread(); });
+        return {any ? TakeOutcome::hold_limit : TakeOutcome::nothing};
+      }
+    }
+    Connection* connection = newest ? newest_unread() : oldest_unread();
+    if (connection == nullptr) return {};
+    Taken taken;
+    ReceivedHandle* handle = connection->take(taken.address);
+    if (const std::uint64_t lost = connection->take_lost(); lost != 0) {
+      lost_.fetch_add(lost, std::memory_order_relaxed);
+    }
+    if (handle != nullptr) {
+      state_.fetch_add(1, std::memory_order_relaxed);
+      taken.outcome = TakeOutcome::taken;
+      taken.handle = handle;
+      return taken;
+    }
+    if (connection->is_broken()) drop_broken_locked();
+    if (!connection->has_unread()) {
+      if (connection->draining.load(std::memory_order_relaxed)) drop_finished_locked();
+      if (connections_.size() <= 1) return {};
+    }
+  }
+  return {};
+}
+
+bool SubscriptionCore::is_ready()
+{
+  const std::lock_guard lock(mutex_);
+  // Pairs with the fence after the registry's stores.
+  if (retry_ || load_seq_cst(*generation_) != seen_generation_) refresh_locked();
+  if (held_count() >= hold_limit_) {
+    wants_room_.store(true);
+    if (held_count() >= hold_limit_) return false;  // release() will tell
+  }
+  return std::any_of(connections_.begin(), connections_.end(),
+                     [](const auto& connection) { return connection->has_unread(); });
+}
+
+void SubscriptionCore::release(ReceivedHandle& handle) noexcept
+{
+  if (epoch_ != current_epoch()) return;
+  Connection& connection = *handle.connection;
+  const bool draining = connection.draining.load(std::memory_order_acquire);
+  connection.release_hold(handle.hold);
+  // From here on the connection may be gone.
+  if (draining && (state_.load(std::memory_order_relaxed) & closed_bit) == 0) {
+    const std::lock_guard lock(mutex_);
+    drop_finished_locked();
+  }
+  const bool tell = wants_room_.load() && wants_room_.exchange(false);
+  if (tell) {
+    const std::lock_guard lock(mutex_);
+    if (on_room_) on_room_();
+  }
+  if (state_.fetch_sub(1, std::memory_order_acq_rel) == (closed_bit | 1)) finish();
+}
+
+void SubscriptionCore::close()
+{
+  set_waiter(AGNOCAST_NO_WAITER);
+  {
+    const std::lock_guard lock(mutex_);
+    on_room_ = nullptr;
+    for (const auto& connection : connections_) connection->skip_all();
+    self_ = shared_from_this();
+  }
+  if ((state_.fetch_or(closed_bit, std::memory_order_acq_rel) & held_mask) == 0) {
+    finish();
+  } else {
+    context_.registry->close_endpoint(ticket_);
+  }
+}
+
+void SubscriptionCore::finish() noexcept
+{
+  context_.registry->remove_endpoint(ticket_);
+  std::shared_ptr<SubscriptionCore> self;
+  const std::lock_guard lock(mutex_);
+  self.swap(self_);
+  for (const auto& connection : connections_) connection->disconnect();
+}
+
+void SubscriptionCore::set_waiter(std::uint32_t waiter) noexcept
+{
+  store_seq_cst(shared_->waiter, waiter);  // pairs with the load in wake_sleepers()
+}
+
+void SubscriptionCore::set_on_room(std::function<void()> tell)
+{
+  const std::lock_guard lock(mutex_);
+  on_room_ = std::move(tell);
+}
+
+std::size_t SubscriptionCore::publisher_count()
+{
+  refresh_if_changed();
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::count_if(
+    connections_.begin(), connections_.end(), [](const auto& c) { return !c->draining.load(); }));
+}
+
+}  // namespace agnocast::internal

@@ -1,0 +1,119 @@
+// The receiving end: connections to all publishers of a topic, take, release.
+//
+// Who writes what: this process, in its own area, the subscription and its connections.
+//
+// Invariants
+// 1. The list of connections only grows; a connection that is out of use (publisher_id 0) keeps its
+//    place and is used again, so that a publisher that walks the list misses nobody.
+// 2. The endpoint stays registered while a message of it is held, also after close().
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/log.hpp"
+#include "topic/connection.hpp"
+#include "topic/context.hpp"
+
+namespace agnocast::internal {
+
+enum class TakeOutcome { taken, nothing, hold_limit };
+
+struct Taken
+{
+  TakeOutcome outcome = TakeOutcome::nothing;
+  const void* address = nullptr;
+  Handle* handle = nullptr;
+};
+
+/// Thread-safe.
+class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
+{
+ public:
+  static Result<std::shared_ptr<SubscriptionCore>> create(Context& context, EndpointRequest endpoint,
+                                                          std::uint32_t hold_limit);
+  ~SubscriptionCore();
+  SubscriptionCore(const SubscriptionCore&) = delete;
+  SubscriptionCore& operator=(const SubscriptionCore&) = delete;
+
+  Taken take(bool newest);
+  /// True if take() would find something. Looks for new publishers if the generation moved.
+  bool is_ready();
+  /// Connects to publishers that came and lets go of those that went.
+  void refresh();
+  /// For the control thread: refresh() if the topic's generation moved or somebody died.
+  void refresh_if_changed();
+
+  /// Called by the last ipc_shared_ptr of a message, on any thread.
+  void release(ReceivedHandle& handle) noexcept;
+
+  /// No messages from now on; the core lives on by itself while messages are held.
+  void close();
+
+  /// The wait set that publishers wake, or AGNOCAST_NO_WAITER.
+  void set_waiter(std::uint32_t waiter) noexcept;
+  /// Who is told when a hold is released after a take found no free one.
+  void set_on_room(std::function<void()> tell);
+
+  [[nodiscard]] const EndpointRequest& endpoint() const noexcept { return endpoint_; }
+  [[nodiscard]] std::uint64_t id() const noexcept { return ticket_.id; }
+  [[nodiscard]] std::uint32_t topic() const noexcept { return ticket_.topic; }
+  [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
+  [[nodiscard]] std::uint32_t hold_limit() const noexcept { return hold_limit_; }
+  [[nodiscard]] std::uint64_t lost_count() const noexcept
+  {
+    return lost_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint32_t held_count() const noexcept
+  {
+    return state_.load(std::memory_order_relaxed) & held_mask;
+  }
+  std::size_t publisher_count();
+
+ private:
+  static constexpr std::uint32_t closed_bit = 0x80000000;
+  static constexpr std::uint32_t held_mask = ~closed_bit;
+  /// Publishers that died with unread messages keep their areas mapped; beyond these the oldest go.
+  static constexpr std::size_t draining_max = 16;
+
+  SubscriptionCore(Context& context, EndpointRequest endpoint, std::uint32_t hold_limit);
+  Status start();
+  void refresh_locked();
+  bool connect(const EndpointView& publisher);
+  std::uint64_t free_connection_place();
+  void drop_finished_locked();
+  void drop_broken_locked();
+  Connection* oldest_unread();
+  Connection* newest_unread();
+  void finish() noexcept;
+
+  Context& context_;
+  EndpointRequest endpoint_;
+  const std::uint32_t epoch_;
+  const std::uint32_t hold_limit_;
+  EndpointTicket ticket_{};
+  const std::uint64_t* generation_ = nullptr;
+  agnocast_subscription* shared_ = nullptr;
+
+  std::mutex mutex_;  ///< guards all below but the atomics
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::uint64_t> places_;       ///< offsets of all agnocast_connections of the list
+  std::vector<std::uint64_t> free_places_;  ///< those out of use
+  std::uint64_t seen_generation_ = 0;
+  bool retry_ = false;  ///< a publisher could not be connected to; look again next time
+  Once unreachable_said_;
+  Once broken_said_;
+  std::function<void()> on_room_;
+  std::atomic<std::uint64_t> lost_{0};
+  std::atomic<bool> wants_room_{false};
+  std::atomic<std::uint32_t> state_{0};  ///< messages held, and closed_bit
+  std::shared_ptr<SubscriptionCore> self_;  ///< while closed and messages are held
+};
+
+}  // namespace agnocast::internal

@@ -1,0 +1,133 @@
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "topic/wait_set_core.hpp"
+
+#include <algorithm>
+
+#include "base/atomic.hpp"
+#include "base/epoch.hpp"
+#include "os/futex.hpp"
+
+namespace agnocast::internal {
+
+WaitSetCore::WaitSetCore(Context& context) : context_(context), epoch_(current_epoch()) {}
+
+Result<std::shared_ptr<WaitSetCore>> WaitSetCore::create(Context& context)
+{
+  std::shared_ptr<WaitSetCore> core(new WaitSetCore(context));
+  core->waiter_ = context.area->take_waiter();
+  if (core->waiter_ == AGNOCAST_NO_WAITER) {
+    return Failure{FailureKind::resource,
+                   "no more wait sets: a process can have " + std::to_string(AGNOCAST_WAITERS - 1) +
+                     ", counting spinning nodes and keep_all publishers; destroy some"};
+  }
+  core->sleeping_ = &context.area->waiter(core->waiter_).sleeping;
+  core->word_ = &context.area->doorbell().words[core->waiter_];
+  return core;
+}
+
+WaitSetCore::~WaitSetCore()
+{
+  if (epoch_ != current_epoch() || waiter_ == AGNOCAST_NO_WAITER) return;
+  for (const auto& weak : subscriptions_) {
+    if (const auto subscription = weak.lock()) {
+      subscription->set_waiter(AGNOCAST_NO_WAITER);
+      subscription->set_on_room(nullptr);
+    }
+  }
+  context_.area->give_back_waiter(waiter_);
+}
+
+void WaitSetCore::add(const std::shared_ptr<SubscriptionCore>& subscription)
+{
+  remove(*subscription);
+  {
+    const std::lock_guard lock(mutex_);
+    subscriptions_.push_back(subscription);
+  }
+  subscription->set_waiter(waiter_);
+  subscription->set_on_room([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->look_again();
+  });
+  look_again();  // a wait() that sleeps already has not looked at this one
+}
+
+void WaitSetCore::remove(const SubscriptionCore& subscription)
+{
+  const std::lock_guard lock(mutex_);
+  std::erase_if(subscriptions_, [&](const std::weak_ptr<SubscriptionCore>& weak) {
+    const auto other = weak.lock();
+    if (other.get() == &subscription) other->set_waiter(AGNOCAST_NO_WAITER);
+    return other == nullptr || other.get() == &subscription;
+  });
+}
+
+bool WaitSetCore::any_ready()
+{
+  const std::lock_guard lock(mutex_);
+  bool ready = false;
+  bool expired = false;
+  for (const auto& weak : subscriptions_) {
+    const auto subscription = weak.lock();
+    expired = expired || subscription == nullptr;
+    if (subscription != nullptr && subscription->is_ready()) {
+      ready = true;
+      break;
+    }
+  }
+  if (expired) {
+    std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
+  }
+  return ready;
+}
+
+bool WaitSetCore::is_stopped(const std::atomic<bool>& stop) noexcept
+{
+  return stop.load() || (woken_.load() && woken_.exchange(false));
+}
+
+bool WaitSetCore::spin(std::int64_t deadline_ns, std::int64_t spin_ns, const std::atomic<bool>& stop)
+{
+  std::int64_t end = os::monotonic_ns() + spin_ns;
+  if (deadline_ns >= 0) end = std::min(end, deadline_ns);
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (any_ready()) return true;
+      pause_spinning();
+    }
+  } while (!stop.load() && !woken_.load() && os::monotonic_ns() < end);
+  return false;
+}
+
+bool WaitSetCore::wait(std::int64_t deadline_ns, std::int64_t spin_ns, const std::atomic<bool>& stop)
+{
+  for (;;) {
+    if (any_ready()) return true;
+    if (is_stopped(stop)) return false;
+    if (spin_ns > 0 && spin(deadline_ns, spin_ns, stop)) return true;
+    // Before the last look: a ring after this makes futex_wait() return. Pairs with ring().
+    const std::uint32_t seen = load_seq_cst(*word_);
+    store_seq_cst(*sleeping_, 1u);  // (C) of the sleep race; pairs with wake_sleepers()
+    bool ready = any_ready();       // (D)
+    bool stopped = false;
+    os::Woken woken = os::Woken::yes;
+    if (!ready && !(stopped = is_stopped(stop))) woken = os::futex_wait(word_, seen, deadline_ns);
+    store_seq_cst(*sleeping_, 0u);  // pairs with wake_sleepers()
+    if (ready) return true;
+    if (stopped) return false;
+    if (woken == os::Woken::timed_out) return any_ready();
+  }
+}
+
+void WaitSetCore::look_again() noexcept
+{
+  add_seq_cst(*word_, 1u);  // pairs with the load in wait()
+  os::futex_wake_all(word_);
+}
+
+void WaitSetCore::wake() noexcept
+{
+  woken_.store(true);
+  look_again();
+}
+
+}  // namespace agnocast::internal
