@@ -2,3 +2,15 @@
 set(src ${PROJECT_SOURCE_DIR}/src)
 agnocast_unit_test(heap_test ${src}/heap/heap_test.cc ${src}/heap/page_heap_test.cc
   ${src}/heap/slab_heap_test.cc)
+agnocast_unit_test(ledger_test ${src}/ledger/ledger_test.cc)
+
+# With its own copy of the ledger, so that the sanitizers watch it in every build.
+add_executable(ledger_fuzz ${src}/ledger/ledger_fuzz.cc ${src}/ledger/ledger.c)
+target_include_directories(ledger_fuzz PRIVATE ${src})
+target_link_libraries(ledger_fuzz PRIVATE agnocast_warnings)
+if(NOT AGNOCAST_SANITIZE)
+  target_compile_options(ledger_fuzz PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all)
+  target_link_options(ledger_fuzz PRIVATE -fsanitize=address,undefined)
+endif()
+add_test(NAME ledger_fuzz COMMAND ledger_fuzz 2000)
+set_tests_properties(ledger_fuzz PROPERTIES TIMEOUT 120)

@@ -63,7 +63,7 @@ Colour colour_of(float height)
 /// A picture in floating point, 0 to 1, and how the plane is projected on it.
 class Canvas
 {
- public:
+public:
   Canvas(const Range& x, const Range& y) : x_(x), y_(y)
   {
     const float longest = std::max(x.length(), y.length());
@@ -96,7 +96,7 @@ class Canvas
     std::vector<float> hits(pixels_.size(), 0.0F);
     for_each_point(cloud, [&](int column, int row, float) { hits[index_of(column, row)] += 1; });
     for (std::size_t i = 0; i < hits.size(); ++i) {
-      const float glow = std::min(0.16F * std::log2(1 + hits[i]), 0.5F);
+      const float glow = std::min(0.22F * std::log2(1 + hits[i]), 0.7F);
       pixels_[i] = {pixels_[i].r + 0.50F * glow, pixels_[i].g + 0.58F * glow,
                     pixels_[i].b + 0.75F * glow};
     }
@@ -144,7 +144,7 @@ class Canvas
     }
   }
 
- private:
+private:
   static Colour grey(float shade) { return {shade, shade, shade * 1.3F}; }
 
   [[nodiscard]] int column_of(float x) const

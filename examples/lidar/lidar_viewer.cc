@@ -26,7 +26,7 @@ struct Options
 /// The state of a running viewer.
 class Viewer
 {
- public:
+public:
   explicit Viewer(const Options& options)
     : options_(options), raw_(options.raw), filtered_(options.filtered)
   {
@@ -72,7 +72,7 @@ class Viewer
 
   [[nodiscard]] bool saw_frames() const { return raw_.frames() + filtered_.frames() > 0; }
 
- private:
+private:
   [[nodiscard]] bool done() const
   {
     return options_.frames != 0 && filtered_.frames() >= options_.frames;
@@ -129,8 +129,9 @@ int main(int argc, char** argv)
   app.add_option("--filtered", options.filtered, "topic of the filter")->capture_default_str();
   app.add_option("--frames", options.frames, "filtered frames to see; 0: until a signal")
     ->capture_default_str();
-  app.add_option("--idle-timeout", options.idle_timeout_seconds,
-                 "seconds without a message after which it ends")
+  app
+    .add_option("--idle-timeout", options.idle_timeout_seconds,
+                "seconds without a message after which it ends")
     ->check(CLI::Range(0.1, 1e6))
     ->capture_default_str();
   app.add_option("--png", options.png, "file for a bird's-eye view of the last scan");

@@ -10,7 +10,9 @@ const char* lzf_decompress(std::string_view input, std::vector<char>& output)
 {
   std::size_t in = 0;
   std::size_t out = 0;
-  const auto next_byte = [&] { return static_cast<std::size_t>(static_cast<unsigned char>(input[in++])); };
+  const auto next_byte = [&] {
+    return static_cast<std::size_t>(static_cast<unsigned char>(input[in++]));
+  };
 
   while (in < input.size()) {
     const std::size_t control = next_byte();

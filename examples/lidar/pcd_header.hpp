@@ -13,21 +13,26 @@ namespace lidar {
 /// A file that cannot be read. `what()` names the file and the cause.
 class PcdError : public std::runtime_error
 {
- public:
+public:
   using std::runtime_error::runtime_error;
 };
 
 struct PcdField
 {
   std::string name;
-  std::size_t size_bytes = 0;  ///< of one element: 1, 2, 4 or 8
-  char type = 'F';             ///< F, I or U; F has 4 or 8 bytes
-  std::size_t count = 1;       ///< elements of each point
-  std::size_t offset_bytes = 0;    ///< in a point of DATA binary
+  std::size_t size_bytes = 0;       ///< of one element: 1, 2, 4 or 8
+  char type = 'F';                  ///< F, I or U; F has 4 or 8 bytes
+  std::size_t count = 1;            ///< elements of each point
+  std::size_t offset_bytes = 0;     ///< in a point of DATA binary
   std::size_t offset_elements = 0;  ///< in a line of DATA ascii
 };
 
-enum class PcdEncoding { ascii, binary, binary_compressed };
+enum class PcdEncoding
+{
+  ascii,
+  binary,
+  binary_compressed
+};
 
 /// Invariants, whatever the file says: 1. fields is not empty. 2. point_bytes and point_elements
 /// are the sums over the fields and at least 1. 3. points * point_bytes does not overflow.

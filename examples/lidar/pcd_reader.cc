@@ -92,20 +92,29 @@ double load(const char* bytes)
 double element_at(const PcdField& field, const char* bytes)
 {
   switch (field.type) {
-    case 'F': return field.size_bytes == 4 ? load<float>(bytes) : load<double>(bytes);
+    case 'F':
+      return field.size_bytes == 4 ? load<float>(bytes) : load<double>(bytes);
     case 'I':
       switch (field.size_bytes) {
-        case 1: return load<std::int8_t>(bytes);
-        case 2: return load<std::int16_t>(bytes);
-        case 4: return load<std::int32_t>(bytes);
-        default: return load<std::int64_t>(bytes);
+        case 1:
+          return load<std::int8_t>(bytes);
+        case 2:
+          return load<std::int16_t>(bytes);
+        case 4:
+          return load<std::int32_t>(bytes);
+        default:
+          return load<std::int64_t>(bytes);
       }
     default:
       switch (field.size_bytes) {
-        case 1: return load<std::uint8_t>(bytes);
-        case 2: return load<std::uint16_t>(bytes);
-        case 4: return load<std::uint32_t>(bytes);
-        default: return load<std::uint64_t>(bytes);
+        case 1:
+          return load<std::uint8_t>(bytes);
+        case 2:
+          return load<std::uint16_t>(bytes);
+        case 4:
+          return load<std::uint32_t>(bytes);
+        default:
+          return load<std::uint64_t>(bytes);
       }
   }
 }
@@ -158,8 +167,8 @@ Scan read_compressed(const PcdHeader& header, std::string_view body)
                    std::to_string(body.size()) + " there");
   }
   if (uncompressed != expected) {
-    throw PcdError("the data have " + std::to_string(uncompressed) + " bytes, but the header says " +
-                   std::to_string(expected));
+    throw PcdError("the data have " + std::to_string(uncompressed) +
+                   " bytes, but the header says " + std::to_string(expected));
   }
   if (uncompressed > lzf_bytes_max(compressed)) {
     throw PcdError("the compressed data are damaged: they cannot hold that many points");
@@ -169,14 +178,15 @@ Scan read_compressed(const PcdHeader& header, std::string_view body)
     throw PcdError(std::string("the compressed data are damaged: ") + cause);
   }
   return decode_binary(header, [&](std::size_t point, const PcdField& field) {
-    return data.data() + field.offset_bytes * header.points + point * field.size_bytes * field.count;
+    return data.data() + field.offset_bytes * header.points +
+           point * field.size_bytes * field.count;
   });
 }
 
 /// Takes numbers off the front of an ascii body.
 class Numbers
 {
- public:
+public:
   explicit Numbers(std::string_view text) : text_(text) {}
 
   /// Throws if the text ends or goes on with something else.
@@ -200,7 +210,7 @@ class Numbers
     return error == std::errc() ? value : std::numeric_limits<double>::quiet_NaN();
   }
 
- private:
+private:
   std::string_view text_;
 };
 
@@ -250,9 +260,12 @@ Scan parse_pcd(std::string_view file, std::string_view name)
     const PcdHeader header = parse_pcd_header(file);
     const std::string_view body = file.substr(header.body_offset);
     switch (header.encoding) {
-      case PcdEncoding::ascii: return read_ascii(header, body);
-      case PcdEncoding::binary: return read_binary(header, body);
-      default: return read_compressed(header, body);
+      case PcdEncoding::ascii:
+        return read_ascii(header, body);
+      case PcdEncoding::binary:
+        return read_binary(header, body);
+      default:
+        return read_compressed(header, body);
     }
   } catch (const PcdError& error) {
     throw PcdError(std::string(name) + ": " + error.what());

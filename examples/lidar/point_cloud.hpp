@@ -22,12 +22,12 @@ struct PointCloud
   std::vector<float> x;
   std::vector<float> y;
   std::vector<float> z;
-  std::vector<float> intensity;     ///< empty if the sensor measures none
+  std::vector<float> intensity;    ///< empty if the sensor measures none
   std::vector<std::uint32_t> rgb;  ///< 0xRRGGBB; empty if the sensor sees no colour
 
   // What a zero-copy transport must not change. A receiver that finds other values for its own
   // copy of the message knows that somebody copied it.
-  Addresses written_at{};            ///< addresses_of() in the process that published
+  Addresses written_at{};  ///< addresses_of() in the process that published
   std::int32_t publisher_pid = 0;
 
   // Of a cloud that was computed from another one: which one, and where that was read.
@@ -40,8 +40,8 @@ struct PointCloud
 inline Addresses addresses_of(const PointCloud& cloud) noexcept
 {
   const auto number = [](const void* address) { return reinterpret_cast<std::uintptr_t>(address); };
-  return {number(&cloud),          number(cloud.frame_id.data()),  number(cloud.x.data()),
-          number(cloud.y.data()),  number(cloud.z.data()),         number(cloud.intensity.data()),
+  return {number(&cloud),          number(cloud.frame_id.data()), number(cloud.x.data()),
+          number(cloud.y.data()),  number(cloud.z.data()),        number(cloud.intensity.data()),
           number(cloud.rgb.data())};
 }
 

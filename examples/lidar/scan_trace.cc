@@ -46,7 +46,8 @@ std::string mapping_of(const void* address)
     std::uintptr_t end = 0;
     char dash = 0;
     std::string permissions, offset, device, inode, file;
-    words >> std::hex >> begin >> dash >> end >> permissions >> offset >> device >> inode >> std::ws;
+    words >> std::hex >> begin >> dash >> end >> permissions >> offset >> device >> inode >>
+      std::ws;
     std::getline(words, file);
     if (begin <= wanted && wanted < end) return permissions + " " + file;
   }
@@ -72,9 +73,9 @@ void ScanTrace::add_filtered(const CloudPtr& filtered)
 void ScanTrace::pair_up()
 {
   for (auto filtered = recent_filtered_.begin(); filtered != recent_filtered_.end();) {
-    const auto raw =
-      std::find_if(recent_raw_.begin(), recent_raw_.end(),
-                   [&](const CloudPtr& candidate) { return belong_together(candidate, *filtered); });
+    const auto raw = std::find_if(
+      recent_raw_.begin(), recent_raw_.end(),
+      [&](const CloudPtr& candidate) { return belong_together(candidate, *filtered); });
     if (raw == recent_raw_.end()) {
       ++filtered;
       continue;
@@ -95,9 +96,8 @@ void ScanTrace::print(std::ostream& out) const
     return;
   }
   out << "One scan in three processes (message " << raw_.info().sequence << " of publisher "
-      << raw_.info().publisher_id << ", " << raw_->x.size() << " points, "
-      << std::fixed << std::setprecision(2) << static_cast<double>(total_bytes(*raw_)) / 1e6
-      << " MB):\n";
+      << raw_.info().publisher_id << ", " << raw_->x.size() << " points, " << std::fixed
+      << std::setprecision(2) << static_cast<double>(total_bytes(*raw_)) / 1e6 << " MB):\n";
   print_line(out, "lidar_driver wrote it at", raw_->publisher_pid, raw_->written_at.front());
   print_line(out, "lidar_filter read it at", filtered_->source_reader_pid,
              filtered_->source_address);

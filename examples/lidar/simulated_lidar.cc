@@ -48,17 +48,26 @@ struct Span
 constexpr Box hall{{-19, -11, 0}, {23, 14, 6.5F}, 0.55F};
 
 constexpr std::array<Box, 9> crates{{
-  {{4, -9, 0}, {9, -6.5F, 2.4F}, 0.8F},     {{10.5F, -9, 0}, {15.5F, -6.5F, 2.4F}, 0.7F},
-  {{4, -4.5F, 0}, {9, -3.6F, 1.1F}, 0.9F},  {{-17, 6, 0}, {-9, 8, 3.2F}, 0.4F},
-  {{-17, 10, 0}, {-9, 12, 3.2F}, 0.4F},     {{-15, -8, 0}, {-12.5F, -5.5F, 1.3F}, 0.75F},
-  {{-11.5F, -8, 0}, {-9, -5.5F, 2.6F}, 0.6F}, {{12, 6, 0}, {14, 11, 1.6F}, 0.85F},
+  {{4, -9, 0}, {9, -6.5F, 2.4F}, 0.8F},
+  {{10.5F, -9, 0}, {15.5F, -6.5F, 2.4F}, 0.7F},
+  {{4, -4.5F, 0}, {9, -3.6F, 1.1F}, 0.9F},
+  {{-17, 6, 0}, {-9, 8, 3.2F}, 0.4F},
+  {{-17, 10, 0}, {-9, 12, 3.2F}, 0.4F},
+  {{-15, -8, 0}, {-12.5F, -5.5F, 1.3F}, 0.75F},
+  {{-11.5F, -8, 0}, {-9, -5.5F, 2.6F}, 0.6F},
+  {{12, 6, 0}, {14, 11, 1.6F}, 0.85F},
   {{17, 6, 0}, {19, 11, 1.6F}, 0.85F},
 }};
 
 constexpr std::array<Cylinder, 8> pillars{{
-  {-12, 2, 0.35F, 6.5F, 0.3F}, {-6, 2, 0.35F, 6.5F, 0.3F}, {6, 2, 0.35F, 6.5F, 0.3F},
-  {12, 2, 0.35F, 6.5F, 0.3F},  {18, 2, 0.35F, 6.5F, 0.3F}, {-6, -9, 0.35F, 6.5F, 0.3F},
-  {0, 9, 0.35F, 6.5F, 0.3F},   {6, 9, 0.35F, 6.5F, 0.3F},
+  {-12, 2, 0.35F, 6.5F, 0.3F},
+  {-6, 2, 0.35F, 6.5F, 0.3F},
+  {6, 2, 0.35F, 6.5F, 0.3F},
+  {12, 2, 0.35F, 6.5F, 0.3F},
+  {18, 2, 0.35F, 6.5F, 0.3F},
+  {-6, -9, 0.35F, 6.5F, 0.3F},
+  {0, 9, 0.35F, 6.5F, 0.3F},
+  {6, 9, 0.35F, 6.5F, 0.3F},
 }};
 
 Span through(const Box& box, const Vector& origin, const Vector& inverse)
@@ -80,8 +89,7 @@ float distance_to(const Cylinder& cylinder, const Vector& origin, const Vector& 
   const float dy = origin.y - cylinder.y;
   const float a = ray.x * ray.x + ray.y * ray.y;
   const float b = dx * ray.x + dy * ray.y;
-  const float discriminant =
-    b * b - a * (dx * dx + dy * dy - cylinder.radius * cylinder.radius);
+  const float discriminant = b * b - a * (dx * dx + dy * dy - cylinder.radius * cylinder.radius);
   if (discriminant < 0) return never;
   const float distance = (-b - std::sqrt(discriminant)) / a;
   const float z = origin.z + distance * ray.z;
@@ -140,13 +148,15 @@ Scan simulate_scan(double seconds)
                       static_cast<float>(0.2 * std::cos(0.4 * seconds)), sensor_height};
   const auto seed = static_cast<std::uint32_t>(std::fmod(seconds * 1000.0, 1e9));
   Scan scan;
-  for (auto* column : {&scan.x, &scan.y, &scan.z, &scan.intensity}) column->resize(beams * azimuths);
+  for (auto* column : {&scan.x, &scan.y, &scan.z, &scan.intensity})
+    column->resize(beams * azimuths);
   std::size_t point = 0;
   for (int azimuth = 0; azimuth < azimuths; ++azimuth) {
     // A tiny offset keeps rays from running exactly along an axis.
-    const float angle = (static_cast<float>(azimuth) + 0.123F) / azimuths * 2 * std::numbers::pi_v<float>;
+    const float angle =
+      (static_cast<float>(azimuth) + 0.123F) / azimuths * 2 * std::numbers::pi_v<float>;
     for (int beam = 0; beam < beams; ++beam, ++point) {
-      const float degrees = -25.0F + 45.0F * (static_cast<float>(beam) + 0.317F) / beams;
+      const float degrees = -25.0F + 40.0F * (static_cast<float>(beam) + 0.317F) / beams;
       const float elevation = degrees / 180.0F * std::numbers::pi_v<float>;
       const Vector ray{std::cos(elevation) * std::cos(angle), std::cos(elevation) * std::sin(angle),
                        std::sin(elevation)};

@@ -51,7 +51,8 @@ double TransportStatistics::latency_us(double quantile) const
   if (latencies_ns_.empty()) return 0;
   std::vector<std::uint64_t> sorted = latencies_ns_;
   const auto index = static_cast<std::size_t>(quantile * static_cast<double>(sorted.size() - 1));
-  std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(index), sorted.end());
+  std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(index),
+                   sorted.end());
   return static_cast<double>(sorted[index]) / 1e3;
 }
 

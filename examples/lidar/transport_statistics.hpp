@@ -17,7 +17,7 @@ namespace lidar {
 /// Counts what one subscription receives. One thread at a time.
 class TransportStatistics
 {
- public:
+public:
   explicit TransportStatistics(std::string topic) : topic_(std::move(topic)) {}
 
   /// Call first thing in the callback, with the time at which it began.
@@ -30,7 +30,7 @@ class TransportStatistics
   static void print_heading(std::ostream& out);
   void print_row(std::ostream& out) const;
 
- private:
+private:
   [[nodiscard]] double latency_us(double quantile) const;
 
   std::string topic_;
@@ -39,9 +39,9 @@ class TransportStatistics
   std::uint64_t passed_bytes_ = 0;
   std::uint64_t copied_bytes_ = 0;
   std::uint64_t latency_max_ns_ = 0;
-  std::vector<std::uint64_t> latencies_ns_;            ///< of the newest million frames
+  std::vector<std::uint64_t> latencies_ns_;        ///< of the newest million frames
   std::map<std::uint64_t, std::uint64_t> newest_;  ///< sequence by publisher; a restarted
-                                                       ///< publisher is another one
+                                                   ///< publisher is another one
 };
 
 }  // namespace lidar

@@ -17,6 +17,15 @@
 namespace agnocast::internal {
 namespace {
 
+// The window, in this library's own data: the shortest way to it for every free().
+alignas(32) WindowRange window;
+__attribute__((constructor)) void watch_window() { mirror_window_range(&window); }
+
+bool is_in_window(const void* block)
+{
+  return reinterpret_cast<std::uintptr_t>(block) - window.base < window.bytes;
+}
+
 // dlsym() may allocate while it looks up malloc: from here, and never given back.
 alignas(16) char bootstrap_memory[16384];
 std::size_t bootstrap_used = 0;
@@ -24,7 +33,7 @@ bool resolving = false;
 
 void* bootstrap_allocate(std::size_t bytes)
 {
-  const std::size_t size = (bytes + 31) / 16 * 16;  // 16 for the size, the rest rounded up
+  const std::size_t size = 16 + (bytes + 15) / 16 * 16;  // the size stands before the block
   if (size > sizeof bootstrap_memory - bootstrap_used) return nullptr;
   char* block = bootstrap_memory + bootstrap_used;
   bootstrap_used += size;
@@ -38,18 +47,43 @@ bool is_bootstrap(const void* block)
          sizeof bootstrap_memory;
 }
 
-void* first_malloc(std::size_t bytes);
-void first_free(void* block);
-void* first_calloc(std::size_t count, std::size_t bytes);
-void* first_realloc(void* block, std::size_t bytes);
-void* first_memalign(std::size_t alignment, std::size_t bytes);
-std::size_t first_usable_size(void* block);
+void* first_malloc(std::size_t bytes) noexcept;
+void first_free(void* block) noexcept;
+void* first_calloc(std::size_t count, std::size_t bytes) noexcept;
+void* first_realloc(void* block, std::size_t bytes) noexcept;
+void* first_memalign(std::size_t alignment, std::size_t bytes) noexcept;
+std::size_t first_usable_size(void* block) noexcept;
 
 // Until the first call of any of them, each entry looks up all of them.
 NextMalloc next = {first_malloc, first_free, first_usable_size};
-void* (*next_calloc)(std::size_t, std::size_t) = first_calloc;
-void* (*next_realloc)(void*, std::size_t) = first_realloc;
-void* (*next_memalign)(std::size_t, std::size_t) = first_memalign;
+void* (*next_calloc)(std::size_t, std::size_t) noexcept = first_calloc;
+void* (*next_realloc)(void*, std::size_t) noexcept = first_realloc;
+void* (*next_memalign)(std::size_t, std::size_t) noexcept = first_memalign;
+
+// Where dlsym() did allocate, its blocks will come back: these stand before the real ones then. In
+// all other processes free() is spared the question.
+NextMalloc real = next;
+void* (*real_realloc)(void*, std::size_t) noexcept = nullptr;
+
+void free_or_bootstrap(void* block) noexcept
+{
+  if (!is_bootstrap(block)) real.free(block);
+}
+std::size_t usable_size_or_bootstrap(void* block) noexcept
+{
+  std::size_t bytes = 0;
+  if (!is_bootstrap(block)) return real.malloc_usable_size(block);
+  std::memcpy(&bytes, static_cast<char*>(block) - 16, sizeof bytes);
+  return bytes;
+}
+void* realloc_or_bootstrap(void* block, std::size_t bytes) noexcept
+{
+  if (!is_bootstrap(block)) return real_realloc(block, bytes);
+  void* fresh = real.malloc(bytes);
+  const std::size_t old_bytes = usable_size_or_bootstrap(block);
+  if (fresh != nullptr) std::memcpy(fresh, block, old_bytes < bytes ? old_bytes : bytes);
+  return fresh;
+}
 
 template <class F>
 void look_up(F& target, const char* name)
@@ -61,43 +95,56 @@ void resolve()
 {
   if (resolving) return;
   resolving = true;
-  NextMalloc found = next;
-  look_up(found.malloc, "malloc");
-  look_up(found.malloc_usable_size, "malloc_usable_size");
-  look_up(next_calloc, "calloc");
-  look_up(next_realloc, "realloc");
-  look_up(next_memalign, "memalign");
-  look_up(found.free, "free");
-  next = found;
+  look_up(real.malloc, "malloc");
+  look_up(real.free, "free");
+  look_up(real.malloc_usable_size, "malloc_usable_size");
+  look_up(real_realloc, "realloc");
+  auto* found_calloc = next_calloc;
+  auto* found_memalign = next_memalign;
+  look_up(found_calloc, "calloc");
+  look_up(found_memalign, "memalign");
+  next = real;
+  next_calloc = found_calloc;
+  next_memalign = found_memalign;
+  next_realloc = real_realloc;
+  if (bootstrap_used != 0) {
+    next.free = free_or_bootstrap;
+    next.malloc_usable_size = usable_size_or_bootstrap;
+    next_realloc = realloc_or_bootstrap;
+  }
   resolving = false;
 }
 
-void* first_malloc(std::size_t bytes)
+void* first_malloc(std::size_t bytes) noexcept
 {
   resolve();
   return next.malloc == first_malloc ? bootstrap_allocate(bytes) : next.malloc(bytes);
 }
-void first_free(void* block)
+void first_free(void* block) noexcept
 {
   resolve();
   if (next.free != first_free) next.free(block);
 }
-void* first_calloc(std::size_t count, std::size_t bytes)
+void* first_calloc(std::size_t count, std::size_t bytes) noexcept
 {
   resolve();
   return next_calloc == first_calloc ? bootstrap_allocate(count * bytes) : next_calloc(count, bytes);
 }
-void* first_realloc(void* block, std::size_t bytes)
+void* first_realloc(void* block, std::size_t bytes) noexcept
 {
   resolve();
-  return next_realloc == first_realloc ? bootstrap_allocate(bytes) : next_realloc(block, bytes);
+  if (next_realloc != first_realloc) return next_realloc(block, bytes);
+  void* fresh = bootstrap_allocate(bytes);
+  const std::size_t old_bytes = is_bootstrap(block) ? usable_size_or_bootstrap(block) : 0;
+  if (fresh != nullptr) std::memcpy(fresh, block, old_bytes < bytes ? old_bytes : bytes);
+  return fresh;
 }
-void* first_memalign(std::size_t alignment, std::size_t bytes)
+void* first_memalign(std::size_t alignment, std::size_t bytes) noexcept
 {
   resolve();
   return next_memalign == first_memalign ? nullptr : next_memalign(alignment, bytes);
 }
-std::size_t first_usable_size(void* block)
+std::size_t first_usable_size(void* block) noexcept
 {
   resolve();
   return next.malloc_usable_size == first_usable_size ? 0 : next.malloc_usable_size(block);
@@ -131,7 +178,6 @@ AGNOCAST_PUBLIC void* malloc(std::size_t bytes) noexcept
 AGNOCAST_PUBLIC void free(void* block) noexcept
 {
   if (__builtin_expect(in::is_in_window(block), 0)) return in::route_free(block);
-  if (__builtin_expect(in::is_bootstrap(block), 0)) return;
   in::next.free(block);
 }
 
@@ -144,13 +190,6 @@ AGNOCAST_PUBLIC void* calloc(std::size_t count, std::size_t bytes) noexcept
 AGNOCAST_PUBLIC void* realloc(void* block, std::size_t bytes) noexcept
 {
   if (block == nullptr) return malloc(bytes);
-  if (__builtin_expect(in::is_bootstrap(block), 0)) {
-    void* fresh = malloc(bytes);
-    std::size_t old_bytes = 0;
-    std::memcpy(&old_bytes, static_cast<char*>(block) - 16, sizeof old_bytes);
-    if (fresh != nullptr) std::memcpy(fresh, block, old_bytes < bytes ? old_bytes : bytes);
-    return fresh;
-  }
   if (bytes == 0) {
     free(block);
     return nullptr;
@@ -217,7 +256,6 @@ AGNOCAST_PUBLIC std::size_t malloc_usable_size(void* block) noexcept
 {
   if (block == nullptr) return 0;
   if (in::is_in_window(block)) return in::route_usable_size(block);
-  if (in::is_bootstrap(block)) return 0;
   return in::next.malloc_usable_size(block);
 }
 

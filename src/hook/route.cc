@@ -138,6 +138,8 @@ void open_all_windows() noexcept
   idle_window.open.store(1);
 }
 
+void mirror_window_range(WindowRange* copy) noexcept { watch_window_range(copy); }
+
 void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept
 {
   Heap* heap = heap_in_use();
@@ -183,7 +185,8 @@ std::size_t route_usable_size(void* block) noexcept
 void* route_reallocate(const NextMalloc& next, void* block, std::size_t bytes) noexcept
 {
   Heap* heap = heap_in_use();
-  const bool in_window = is_in_window(block);
+  const bool in_window =
+    reinterpret_cast<std::uintptr_t>(block) - window_range.base < window_range.bytes;
   const bool to_shared = heap != nullptr && routes_to_shared_heap();
   if (in_window && heap != nullptr && heap->contains(block) && to_shared) {
     void* moved = heap->reallocate(block, bytes);

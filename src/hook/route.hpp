@@ -39,18 +39,17 @@ void open_all_windows() noexcept;
 {
   return this_thread_window->open.load(std::memory_order_relaxed) > 0;
 }
-[[nodiscard]] inline bool is_in_window(const void* block) noexcept
-{
-  return reinterpret_cast<std::uintptr_t>(block) - window_range.base < window_range.bytes;
-}
 
 /// The next malloc family in lookup order, which serves what is not for us.
 struct NextMalloc
 {
-  void* (*malloc)(std::size_t);
-  void (*free)(void*);
-  std::size_t (*malloc_usable_size)(void*);
+  void* (*malloc)(std::size_t) noexcept;  ///< noexcept, so that the hook may jump to it
+  void (*free)(void*) noexcept;
+  std::size_t (*malloc_usable_size)(void*) noexcept;
 };
+
+/// Keeps \p copy the same as window_range, now and when the window is reserved. At most two.
+AGNOCAST_PUBLIC void mirror_window_range(WindowRange* copy) noexcept;
 
 /// These set errno as malloc does. Called by whichever copy of the hook is in force.
 AGNOCAST_PUBLIC void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept;

@@ -19,6 +19,15 @@ std::atomic<Heap*> shared_heap{nullptr};
 namespace {
 
 std::atomic<Runtime*> the_runtime{nullptr};
+std::array<std::atomic<WindowRange*>, 2> window_range_copies{};
+
+void set_window_range(const WindowRange& range) noexcept
+{
+  window_range = range;
+  for (const auto& copy : window_range_copies) {
+    if (WindowRange* target = copy.load()) *target = range;
+  }
+}
 
 bool secure_heap(void* area, std::size_t end)
 {
@@ -39,6 +48,15 @@ bool secure_heap(void* area, std::size_t end)
 }
 
 }  // namespace
+
+void watch_window_range(WindowRange* copy) noexcept
+{
+  *copy = window_range;
+  for (auto& place : window_range_copies) {
+    WindowRange* expected = nullptr;
+    if (place.compare_exchange_strong(expected, copy)) return;
+  }
+}
 
 Runtime& Runtime::instance()
 {
@@ -87,7 +105,7 @@ Status Runtime::join_locked()
     auto window = Window::reserve(wanted);
     if (!window) return std::move(window.failure());
     window_ = *window;
-    window_range = {wanted.base, wanted.bytes};
+    set_window_range({wanted.base, wanted.bytes});
   }
   pid_namespace_ = os::pid_namespace();
   auto ticket =

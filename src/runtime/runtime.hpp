@@ -30,7 +30,9 @@ struct WindowRange
   std::uintptr_t base = 0;
   std::size_t bytes = 0;  ///< 0 until the window is reserved
 };
-extern AGNOCAST_PUBLIC WindowRange window_range;
+extern WindowRange window_range;
+/// Keeps \p copy the same as window_range; the hook has one in each library that it is compiled into.
+void watch_window_range(WindowRange* copy) noexcept;
 /// The heap of this process; nullptr before it has joined, and in a forked child.
 extern AGNOCAST_PUBLIC std::atomic<Heap*> shared_heap;
 
