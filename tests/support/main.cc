@@ -1,7 +1,9 @@
 // The main() of every test program: a domain of its own, and a look at what is left behind.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <mqueue.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -11,23 +13,37 @@
 
 namespace {
 
+// What the domain of this program and its children have in /dev/shm and among the message queues.
+std::string own_objects()
+{
+  static const std::string domain = std::getenv("AGNOCAST_DOMAIN_ID");
+  std::vector<std::string> files{"agnocast_registry." + domain};
+  std::string found;
+  for (const pid_t pid : agnocast::test::started_processes()) {
+    const std::string id = std::to_string(pid);
+    files.push_back("agnocast@" + id);
+    files.push_back("agnocast_doorbell@" + id);
+    const std::string queue = "/new_publisher@" + id;
+    if (const mqd_t got = ::mq_open(queue.c_str(), O_RDONLY); got >= 0) {
+      ::mq_close(got);
+      found += "queue " + queue + "\n";
+    }
+  }
+  for (const std::string& file : files) {
+    if (::access(("/dev/shm/" + file).c_str(), F_OK) == 0) found += "/dev/shm/" + file + "\n";
+  }
+  return found;
+}
+
 class LeavesNothingBehind : public testing::EmptyTestEventListener
 {
   void OnTestEnd(const testing::TestInfo&) override
   {
-    // Other test programs may run beside this one; what matters is gone in a moment or stays.
+    // A child that was told to end may still be at it.
     EXPECT_TRUE(agnocast::test::eventually([] { return own_objects().empty(); }))
       << "left behind:\n"
       << own_objects();
   }
-
-  static std::string own_objects()
-  {
-    const std::string registry = std::string("shm:agnocast_registry.") + std::getenv("AGNOCAST_DOMAIN_ID");
-    return agnocast::test::shared_objects().find(registry + "\n") != std::string::npos ? registry
-                                                                                       : std::string();
-  }
-
 };
 
 }  // namespace

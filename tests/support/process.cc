@@ -21,6 +21,12 @@ namespace agnocast::test {
 
 using Clock = std::chrono::steady_clock;
 
+namespace {
+std::vector<pid_t> started;
+}
+
+const std::vector<pid_t>& started_processes() { return started; }
+
 Channel::~Channel()
 {
   ::close(read_fd_);
@@ -88,6 +94,7 @@ Process::Process(const std::function<void(Channel&)>& body)
     }
     std::exit(status);  // with destructors of libraries, as any program ends
   }
+  started.push_back(pid_);
   ::close(down[0]);
   ::close(up[1]);
   channel_ = std::make_unique<Channel>(up[0], down[1]);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace agnocast::test {
 
@@ -66,6 +67,9 @@ class Process
   std::unique_ptr<Channel> channel_;
   std::optional<int> status_;
 };
+
+/// The ids of all children of this test program so far.
+const std::vector<pid_t>& started_processes();
 
 /// In a child: throws with \p what unless \p condition.
 void require(bool condition, const std::string& what);
