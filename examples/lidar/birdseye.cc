@@ -80,7 +80,7 @@ public:
     const float wish = std::max(x_.length(), y_.length()) / 8;
     const float decade = std::pow(10.0F, std::floor(std::log10(wish)));
     const float step = decade * (wish < 2 * decade ? 1.0F : wish < 5 * decade ? 2.0F : 5.0F);
-    const auto shade = [](float line) { return line == 0 ? 0.10F : 0.045F; };
+    const auto shade = [](float line) { return line == 0 ? 0.14F : 0.065F; };
     const float edge = static_cast<float>(margin) / scale_;
     for (float x = std::ceil((x_.low - edge) / step); x * step < x_.high + edge; ++x) {
       for (int row = 0; row < height_; ++row) add(column_of(x * step), row, grey(shade(x)));
@@ -96,7 +96,7 @@ public:
     std::vector<float> hits(pixels_.size(), 0.0F);
     for_each_point(cloud, [&](int column, int row, float) { hits[index_of(column, row)] += 1; });
     for (std::size_t i = 0; i < hits.size(); ++i) {
-      const float glow = std::min(0.22F * std::log2(1 + hits[i]), 0.7F);
+      const float glow = std::min(0.3F * std::log2(1 + hits[i]), 0.9F);
       pixels_[i] = {pixels_[i].r + 0.50F * glow, pixels_[i].g + 0.58F * glow,
                     pixels_[i].b + 0.75F * glow};
     }
@@ -105,12 +105,15 @@ public:
   /// Bright dots, the highest on top.
   void draw_dots(const PointCloud& cloud, const Range& height, float strength)
   {
+    const int size = cloud.x.size() < 50'000 ? 3 : 2;
     std::vector<float> top(pixels_.size(), -1.0F);
     for_each_point(cloud, [&](int column, int row, float z) {
       const float share = std::clamp((z - height.low) / height.length(), 0.0F, 1.0F);
-      for (const auto& [right, down] : {std::pair{0, 0}, {1, 0}, {0, 1}, {1, 1}}) {
-        if (!inside(column + right, row + down)) continue;
-        float& highest = top[index_of(column + right, row + down)];
+      for (int pixel = 0; pixel < size * size; ++pixel) {
+        const int right = column + pixel % size;
+        const int down = row + pixel / size;
+        if (!inside(right, down)) continue;
+        float& highest = top[index_of(right, down)];
         highest = std::max(highest, share);
       }
     });
@@ -208,7 +211,7 @@ void draw_birdseye(const PointCloud* raw, const PointCloud* filtered, const std:
 {
   const PointCloud* const measure = filtered != nullptr ? filtered : raw;
   if (measure == nullptr) throw std::runtime_error(file + ": there is no cloud to draw");
-  Canvas canvas(range_of(finite(measure->x), 0.002), range_of(finite(measure->y), 0.002));
+  Canvas canvas(range_of(finite(measure->x), 0.005), range_of(finite(measure->y), 0.005));
   canvas.draw_grid();
   if (raw != nullptr) canvas.draw_glow(*raw);
   if (filtered != nullptr) canvas.draw_dots(*filtered, range_of(finite(measure->z), 0.02), 0.85F);

@@ -103,11 +103,13 @@ int drive(const Options& options)
   const auto period_ns = static_cast<std::uint64_t>(1e9 / options.rate_hz);
   std::uint64_t deadline_ns = lidar::now_ns();
   for (std::uint64_t frame = 0; options.count == 0 || frame < options.count; ++frame) {
+    sleep_until(deadline_ns);
+    if (!agnocast::ok()) break;
+    // Computed after the sleep, not before it: else it would take the processor from those who are
+    // woken by the publish.
     const double seconds = static_cast<double>(frame) / options.rate_hz;
     const lidar::Scan simulated = scans.empty() ? lidar::simulate_scan(seconds) : lidar::Scan{};
     const lidar::Scan& scan = scans.empty() ? simulated : scans[frame % scans.size()];
-    sleep_until(deadline_ns);
-    if (!agnocast::ok()) break;
 
     agnocast::ipc_shared_ptr<lidar::PointCloud> cloud = publisher->borrow_loaned_message();
     fill(*cloud, scan, seconds);

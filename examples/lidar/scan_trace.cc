@@ -82,7 +82,6 @@ void ScanTrace::pair_up()
     }
     raw_ = *raw;
     filtered_ = *filtered;
-    if (pairs_ == 0) mapping_ = mapping_of(raw_.get());
     ++pairs_;
     if (in_one_place(*raw_, *filtered_)) ++pairs_in_one_place_;
     filtered = recent_filtered_.erase(filtered);
@@ -103,7 +102,7 @@ void ScanTrace::print(std::ostream& out) const
              filtered_->source_address);
   print_line(out, "lidar_viewer read it at", getpid(),
              reinterpret_cast<std::uintptr_t>(raw_.get()));
-  out << "  which the viewer has mapped as " << (mapping_.empty() ? "nothing" : mapping_) << "\n"
+  out << "  which the viewer has mapped as " << mapping_of(raw_.get()) << "\n"
       << "So it was for " << pairs_in_one_place_ << " of " << pairs_ << " scans.\n";
 }
 

@@ -43,7 +43,6 @@ private:
   CloudPtr filtered_;
   std::uint64_t pairs_ = 0;
   std::uint64_t pairs_in_one_place_ = 0;
-  std::string mapping_;  ///< of raw_, looked up when the first pair was complete
 };
 
 }  // namespace lidar

@@ -197,21 +197,19 @@ enum agnocast_ledger_status agnocast_ledger_init(struct agnocast_ledger *ledger,
 }
 
 enum agnocast_ledger_status agnocast_ledger_free_slot(const struct agnocast_ledger *ledger,
-                                                      uint32_t *slot)
+                                                      uint32_t first, uint32_t *slot)
 {
   const registry_t *registry = registry_of(ledger);
   const uint32_t capacity =
       lower(load32(&registry->header.process_capacity), AGNOCAST_PROCESS_CAPACITY);
   const uint32_t end = processes_end(registry);
-  const uint32_t begin = load32(&registry->header.next_slot);
   uint32_t i;
 
   for (i = 0; i < capacity; i++) {
-    const uint32_t candidate = (uint32_t)(((uint64_t)begin + i) % capacity);
+    const uint32_t candidate = (uint32_t)(((uint64_t)first + i) % capacity);
 
-    /* Beyond the mark only the next one, so that the mark can be raised by one. */
-    if (candidate < end ? load32(&registry->processes[candidate].state) != AGNOCAST_LIVE
-                        : candidate == end) {
+    /* Records beyond the mark were never written: they are free. */
+    if (candidate >= end || load32(&registry->processes[candidate].state) != AGNOCAST_LIVE) {
       *slot = candidate;
       return AGNOCAST_LEDGER_OK;
     }
@@ -230,7 +228,7 @@ enum agnocast_ledger_status agnocast_ledger_add_process(
   struct agnocast_process_record record = {0};
 
   if (!is_terminated(process->name, AGNOCAST_PROCESS_NAME_BYTES) || slot >= capacity ||
-      slot > end || (slot < end && load32(&registry->processes[slot].state) == AGNOCAST_LIVE))
+      (slot < end && load32(&registry->processes[slot].state) == AGNOCAST_LIVE))
     return AGNOCAST_LEDGER_BAD_ARGUMENT;
   TRY(next_id(ledger, &record.id));
   record.pid = process->pid;
@@ -241,8 +239,8 @@ enum agnocast_ledger_status agnocast_ledger_add_process(
   TRY(store(ledger, process_offset(slot), &record, sizeof(record)));
   TRY(store32(ledger, process_offset(slot) + OFFSET_OF(struct agnocast_process_record, state),
               AGNOCAST_LIVE));
-  if (slot == end)
-    TRY(store32(ledger, HEADER_OFFSET(processes_end), end + 1));
+  if (slot >= end)
+    TRY(store32(ledger, HEADER_OFFSET(processes_end), slot + 1));
   added->index = slot;
   added->id = record.id;
   return advance_generation(ledger);

@@ -87,9 +87,10 @@ enum agnocast_ledger_status agnocast_ledger_check(const struct agnocast_ledger *
 enum agnocast_ledger_status agnocast_ledger_init(struct agnocast_ledger *ledger,
                                                  const struct agnocast_ledger_setup *setup);
 
-/* Which slot the next process would get; it takes it with add_process. */
+/* The first free slot from `first` on, around to it again; the next process should begin its search
+ * at header.next_slot. It takes the slot with add_process. */
 enum agnocast_ledger_status agnocast_ledger_free_slot(const struct agnocast_ledger *ledger,
-                                                      uint32_t *slot);
+                                                      uint32_t first, uint32_t *slot);
 
 enum agnocast_ledger_status agnocast_ledger_add_process(
     struct agnocast_ledger *ledger, uint32_t slot, const struct agnocast_ledger_process *process,

@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
       }
       case 1: {
         std::uint32_t slot = a % 40;
-        if (b % 2 == 0) agnocast_ledger_free_slot(&ledger, &slot);
+        if (b % 2 == 0) agnocast_ledger_free_slot(&ledger, a, &slot);
         auto process = input.get<agnocast_ledger_process>();
         if (b % 3 != 0) std::strcpy(process.name, "12");
         agnocast_ledger_add_process(&ledger, slot, &process, &added);

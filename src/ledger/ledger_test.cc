@@ -41,7 +41,7 @@ class Pages
   {
     std::uint32_t slot = 0;
     agnocast_ledger_added added = {};
-    agnocast_ledger_status status = agnocast_ledger_free_slot(&ledger, &slot);
+    agnocast_ledger_status status = agnocast_ledger_free_slot(&ledger, registry->header.next_slot, &slot);
     if (status == AGNOCAST_LEDGER_OK) {
       agnocast_ledger_process process = {};
       process.pid = 1;

@@ -18,7 +18,9 @@ namespace agnocast::internal {
 void PeerArea::unmap(bool slot_too) noexcept
 {
   if (own_ || epoch_ != current_epoch()) return;
-  if (slot_too && base_ != nullptr) {
+  if (!at_slot_ && base_ != nullptr) {
+    os::unmap(const_cast<std::byte*>(base_), slot_bytes_);
+  } else if (slot_too && base_ != nullptr) {
     os::reserve_again(const_cast<std::byte*>(base_), slot_bytes_);
   }
   if (doorbell_ != nullptr) os::unmap(doorbell_, AGNOCAST_PAGE);
@@ -47,8 +49,9 @@ void PeerArea::ring(std::uint32_t waiter) const noexcept
   os::futex_wake_all(&word);
 }
 
-Status PeerArea::map(const Window& window)
+Status PeerArea::map(const Window& window, bool at_slot)
 {
+  at_slot_ = at_slot;
   const std::string name = area_name(identity_.process);
   const auto failed = [&](const std::string& object, int error) {
     return Failure{error == EACCES || error == EPERM ? FailureKind::registry : FailureKind::resource,
@@ -73,10 +76,11 @@ Status PeerArea::map(const Window& window)
   doorbell_ =
     static_cast<agnocast_doorbell*>(os::map_file(nullptr, AGNOCAST_PAGE, bell.get(), true));
   if (doorbell_ == nullptr) return failed(doorbell_name(identity_.process), errno);
-  auto* address = window.slot_address(identity_.slot);
-  slot_bytes_ = status->bytes;
-  if (os::map_file(address, slot_bytes_, file.get(), false) == nullptr) return failed(name, errno);
-  base_ = address;
+  slot_bytes_ = at_slot ? status->bytes : AGNOCAST_GUARD;
+  void* wanted = at_slot ? window.slot_address(identity_.slot) : nullptr;
+  void* address = os::map_file(wanted, slot_bytes_, file.get(), false);
+  if (address == nullptr) return failed(name, errno);
+  base_ = static_cast<const std::byte*>(address);
   const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
   if (load_acquire(header->magic) != AGNOCAST_AREA_MAGIC ||  // pairs with Area::map
       header->abi_version != AGNOCAST_ABI_VERSION || header->slot != identity_.slot ||
@@ -108,12 +112,17 @@ RemainsReport examine_area(const std::string& process)
   return {exists ? Remains::unknown : Remains::dead, domain};
 }
 
-void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_id)
+void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_id,
+                      const std::vector<std::uint32_t>& occupied)
 {
   const std::lock_guard lock(mutex_);
   window_ = &window;
   by_slot_.assign(window.setting().bytes / window.slot_bytes(), {});
   occupants_.assign(by_slot_.size(), nullptr);
+  occupied_by_fork_.assign(by_slot_.size(), false);
+  for (const std::uint32_t slot : occupied) {
+    if (slot < occupied_by_fork_.size()) occupied_by_fork_[slot] = true;
+  }
   own_ = std::shared_ptr<PeerArea>(new PeerArea(), [](PeerArea* area) { delete area; });
   own_->identity_ = {own.slot(), own_id, own.process(), own.header().pid, 0};
   own_->base_ = own.base();
@@ -123,7 +132,26 @@ void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_i
   own_->own_ = true;
 }
 
-Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity)
+Result<std::shared_ptr<PeerArea>> PeerTable::map_elsewhere(const PeerIdentity& identity)
+{
+  std::erase_if(elsewhere_, [](const auto& weak) { return weak.expired(); });
+  for (const auto& weak : elsewhere_) {
+    if (auto area = weak.lock(); area && area->identity_.process_id == identity.process_id) {
+      return area;
+    }
+  }
+  std::shared_ptr<PeerArea> area(new PeerArea(), [](PeerArea* dropped) {
+    dropped->unmap(true);
+    delete dropped;
+  });
+  area->identity_ = identity;
+  area->epoch_ = current_epoch();
+  if (Status status = area->map(*window_, false); !status) return std::move(status.failure());
+  elsewhere_.push_back(area);
+  return area;
+}
+
+Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity, PeerUse use)
 {
   const std::lock_guard lock(mutex_);
   if (identity.process_id == own_->identity_.process_id) return own_;
@@ -133,16 +161,24 @@ Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity)
   }
   if (std::shared_ptr<PeerArea> area = by_slot_[identity.slot].lock()) {
     if (area->identity_.process_id == identity.process_id) return area;
+    if (use == PeerUse::control) return map_elsewhere(identity);
     return Failure{FailureKind::resource,
                    "process " + std::to_string(identity.pid) +
                      " cannot be read yet: messages of the dead process " +
                      std::to_string(area->identity_.pid) +
                      ", which had the same slot, are still held here; release them"};
   }
+  if (occupied_by_fork_[identity.slot]) {
+    if (use == PeerUse::control) return map_elsewhere(identity);
+    return Failure{FailureKind::usage,
+                   "process " + std::to_string(identity.pid) +
+                     " cannot be read by this one, which was forked from it or from a process that "
+                     "had its slot: the addresses hold a private copy; use fork and exec"};
+  }
   auto* area = new PeerArea();
   area->identity_ = identity;
   area->epoch_ = current_epoch();
-  if (Status status = area->map(*window_); !status) {
+  if (Status status = area->map(*window_, true); !status) {
     area->unmap(true);
     occupants_[identity.slot] = nullptr;
     delete area;
@@ -172,13 +208,10 @@ std::vector<std::shared_ptr<PeerArea>> PeerTable::mapped()
   for (const auto& weak : by_slot_) {
     if (auto area = weak.lock()) areas.push_back(std::move(area));
   }
+  for (const auto& weak : elsewhere_) {
+    if (auto area = weak.lock()) areas.push_back(std::move(area));
+  }
   return areas;
-}
-
-void PeerTable::forget()
-{
-  by_slot_.clear();
-  own_.reset();
 }
 
 }  // namespace agnocast::internal

@@ -64,7 +64,7 @@ class PeerArea
   friend class PeerTable;
   PeerArea() = default;
   ~PeerArea() = default;
-  Status map(const Window& window);
+  Status map(const Window& window, bool at_slot);
   void unmap(bool slot_too) noexcept;
 
   PeerIdentity identity_;
@@ -72,6 +72,7 @@ class PeerArea
   agnocast_doorbell* doorbell_ = nullptr;
   std::uint64_t slot_bytes_ = 0;
   std::uint32_t epoch_ = 0;
+  bool at_slot_ = true;
   bool own_ = false;
 };
 
@@ -85,23 +86,28 @@ struct RemainsReport
 /// Looks at the area of that name through a mapping of its first page.
 RemainsReport examine_area(const std::string& process);
 
-/// All areas that the process has mapped, by slot. Thread-safe.
+/// What an area is mapped for: its messages only make sense at the slot's own address, while its
+/// control part has no pointers and can be read anywhere.
+enum class PeerUse { control, messages };
+
+/// All areas that the process has mapped. Thread-safe.
 class PeerTable
 {
  public:
-  void start(const Window& window, const Area& own, std::uint64_t own_id);
+  /// \p occupied: slots at whose addresses a forked process has copies of its forebears' areas.
+  void start(const Window& window, const Area& own, std::uint64_t own_id,
+             const std::vector<std::uint32_t>& occupied);
 
   /// The area, mapped now if it was not. Fails if it is gone, forbidden or not what the registry
-  /// says, or if messages of a dead process that had the same slot are still held here.
-  Result<std::shared_ptr<PeerArea>> get(const PeerIdentity& identity);
+  /// says; for messages also if the slot's addresses are taken: by messages of a dead process that
+  /// are still held here, or by what a fork left.
+  Result<std::shared_ptr<PeerArea>> get(const PeerIdentity& identity, PeerUse use);
 
   /// Those that are mapped now, but for the own one.
   std::vector<std::shared_ptr<PeerArea>> mapped();
 
-  /// In a forked child: forget everything without unmapping.
-  void forget();
-
  private:
+  Result<std::shared_ptr<PeerArea>> map_elsewhere(const PeerIdentity& identity);
   void drop(PeerArea* area) noexcept;
 
   std::mutex mutex_;
@@ -111,6 +117,8 @@ class PeerTable
   /// Whose mapping stands in each slot. An area that expires while its slot is mapped anew must not
   /// unmap the new one.
   std::vector<const PeerArea*> occupants_;
+  std::vector<bool> occupied_by_fork_;
+  std::vector<std::weak_ptr<PeerArea>> elsewhere_;  ///< control parts at other addresses
 };
 
 }  // namespace agnocast::internal

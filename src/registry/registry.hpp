@@ -62,6 +62,8 @@ struct EndpointView
 /// Makes what a process has in its slot; called by add_process with the slot it got, while nobody
 /// else can join or clean up. Returns what follows the @ in the names of its objects.
 using MakeProcess = std::function<Result<std::string>(std::uint32_t slot)>;
+/// Whether the process has nothing else at the addresses of that slot.
+using IsUsableSlot = std::function<bool(std::uint32_t slot)>;
 
 /// Thread-safe. The add, close and remove operations cost a few system calls under a lock that all
 /// processes of the domain share; the reads cost none.
@@ -78,7 +80,8 @@ class Registry
   [[nodiscard]] virtual Permissions permissions() const = 0;
 
   /// Cleans up after the dead, then adds this process.
-  virtual Result<ProcessTicket> add_process(const MakeProcess& make) = 0;
+  virtual Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
+                                            const MakeProcess& make) = 0;
   /// Called by the process itself when it leaves, after it has unlinked its objects.
   virtual void remove_process(const ProcessTicket& ticket) = 0;
   /// Removes `process` and its objects if it is dead. True if it is gone now.

@@ -61,7 +61,8 @@ class UserRegistry final : public Registry
   Status start();
   [[nodiscard]] WindowSetting window() const override { return pages_.window(); }
   [[nodiscard]] Permissions permissions() const override { return permissions_; }
-  Result<ProcessTicket> add_process(const MakeProcess& make) override;
+  Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
+                                    const MakeProcess& make) override;
   void remove_process(const ProcessTicket& ticket) override;
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
@@ -93,6 +94,8 @@ class UserRegistry final : public Registry
   Failure explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const;
   agnocast_ledger_status initialize(agnocast_ledger& ledger) const;
   void recover_dead(Locked& locked, bool thoroughly);
+  agnocast_ledger_status find_slot(const agnocast_ledger& ledger, const IsUsableSlot& is_usable,
+                                   std::uint32_t& slot) const;
   static void sweep();
 
   std::string name_;
@@ -290,7 +293,21 @@ void UserRegistry::sweep()
   }
 }
 
-Result<ProcessTicket> UserRegistry::add_process(const MakeProcess& make)
+agnocast_ledger_status UserRegistry::find_slot(const agnocast_ledger& ledger,
+                                               const IsUsableSlot& is_usable,
+                                               std::uint32_t& slot) const
+{
+  std::uint32_t first = pages_.raw()->header.next_slot;
+  for (std::uint32_t i = 0; i < AGNOCAST_PROCESS_CAPACITY; ++i) {
+    const agnocast_ledger_status status = agnocast_ledger_free_slot(&ledger, first, &slot);
+    if (status != AGNOCAST_LEDGER_OK || is_usable(slot)) return status;
+    first = slot + 1;
+  }
+  return AGNOCAST_LEDGER_NO_PROCESS_SLOT;
+}
+
+Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
+                                                const MakeProcess& make)
 {
   auto locked = lock(false);
   if (!locked) return std::move(locked.failure());
@@ -298,10 +315,10 @@ Result<ProcessTicket> UserRegistry::add_process(const MakeProcess& make)
   recover_dead(**locked, false);
   if (agnocast_ledger_process_count(&ledger) == 0) sweep();
   std::uint32_t slot = 0;
-  agnocast_ledger_status status = agnocast_ledger_free_slot(&ledger, &slot);
+  agnocast_ledger_status status = find_slot(ledger, is_usable, slot);
   if (status == AGNOCAST_LEDGER_NO_PROCESS_SLOT) {
     recover_dead(**locked, true);
-    status = agnocast_ledger_free_slot(&ledger, &slot);
+    status = find_slot(ledger, is_usable, slot);
   }
   if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
   Result<std::string> made = make(slot);

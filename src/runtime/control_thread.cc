@@ -88,14 +88,24 @@ void ControlThread::run()
       });
     }
     reclaim();
+    retry_unreachable();
   }
+}
+
+void ControlThread::retry_unreachable()
+{
+  has_unreachable_ = false;
+  for (const auto& subscription : runtime_->subscriptions()) {
+    has_unreachable_ = subscription->retry_unreachable() || has_unreachable_;
+  }
+  if (has_unreachable_) runtime_->ring_own_doorbells();
 }
 
 int ControlThread::timeout_ms()
 {
   int timeout = queue_.is_open() ? -1 : reclaim_period_ms;
   const auto at_most = [&](int period) { timeout = timeout < 0 ? period : std::min(timeout, period); };
-  if (has_unwatched_peer_) at_most(unwatched_period_ms);
+  if (has_unwatched_peer_ || has_unreachable_) at_most(unwatched_period_ms);
   if (has_messages_) {
     at_most(reclaim_period_ms);
   } else if (!runtime_->publishers().empty()) {

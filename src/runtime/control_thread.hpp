@@ -48,6 +48,7 @@ class ControlThread
   void watch_new_peers();
   void look_for_deaths();
   void reclaim();
+  void retry_unreachable();
   [[nodiscard]] int timeout_ms();
   void drop_watch(Watch& watch) noexcept;
 
@@ -61,6 +62,7 @@ class ControlThread
   std::vector<Watch> watches_;
   bool has_unwatched_peer_ = false;
   bool has_messages_ = false;
+  bool has_unreachable_ = false;
 };
 
 }  // namespace agnocast::internal

@@ -115,6 +115,8 @@ void Runtime::become_child()
   control_thread_.abandon();
   auto* fresh = new Runtime();
   fresh->window_ = window_;
+  fresh->inherited_areas_ = inherited_areas_;
+  fresh->inherited_areas_.push_back(area_->base());
   replace_instance(fresh);
 }
 

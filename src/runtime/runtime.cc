@@ -108,8 +108,12 @@ Status Runtime::join_locked()
     set_window_range({wanted.base, wanted.bytes});
   }
   pid_namespace_ = os::pid_namespace();
-  auto ticket =
-    registry_->add_process([this](std::uint32_t slot) { return make_process(slot); });
+  const std::vector<std::uint32_t> occupied = occupied_slots();
+  auto ticket = registry_->add_process(
+    [&](std::uint32_t slot) {
+      return std::find(occupied.begin(), occupied.end(), slot) == occupied.end();
+    },
+    [this](std::uint32_t slot) { return make_process(slot); });
   if (!ticket) {
     control_thread_.stop();
     area_.reset();
@@ -117,7 +121,7 @@ Status Runtime::join_locked()
   }
   // Pairs with the load in PeerArea::map: no endpoint of ours is registered before.
   store_release(area_->header().process_id, ticket->id);
-  peers_.start(*window_, *area_, ticket->id);
+  peers_.start(*window_, *area_, ticket->id, occupied);
   Heap* heap = Heap::create(area_->heap_base(), area_->heap_bytes(), area_->heap_secured(),
                             {os::map_private, [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); },
                              secure_heap, area_.get()});
@@ -132,6 +136,17 @@ Status Runtime::join_locked()
   shared_heap.store(heap, std::memory_order_release);
   joined_.store(true, std::memory_order_release);
   return Nothing{};
+}
+
+std::vector<std::uint32_t> Runtime::occupied_slots() const
+{
+  std::vector<std::uint32_t> slots;
+  for (const std::byte* area : inherited_areas_) {
+    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(area) - window_->setting().base;
+    if (offset >= window_->setting().bytes) continue;  // of another window
+    slots.push_back(static_cast<std::uint32_t>(offset / window_->slot_bytes()));
+  }
+  return slots;
 }
 
 // Runs under the registry's lock: nobody can take our half-made area for a dead one's.

@@ -84,6 +84,7 @@ class Runtime
   void snapshot();
   void drop_snapshot();
   void become_child();
+  [[nodiscard]] std::vector<std::uint32_t> occupied_slots() const;
   static void replace_instance(Runtime* fresh) noexcept;
 
   std::mutex join_mutex_;
@@ -94,6 +95,7 @@ class Runtime
   std::unique_ptr<Registry> registry_;
   std::optional<Window> window_;
   std::unique_ptr<Area> area_;
+  std::vector<std::byte*> inherited_areas_;  ///< where copies of forebears' areas lie
   PeerTable peers_;
   ControlThread control_thread_;
   Context context_;

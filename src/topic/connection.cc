@@ -11,8 +11,7 @@ namespace agnocast::internal {
 
 Connection::Connection(Context& context, const ConnectionSetup& setup, const EndpointView& publisher,
                        std::shared_ptr<PeerArea> area, const agnocast_ring* ring, Start start)
-  : context_(context),
-    setup_(setup),
+  : setup_(setup),
     publisher_id_(publisher.id),
     area_(std::move(area)),
     ring_(ring),

@@ -87,7 +87,6 @@ class Connection
   std::optional<std::uint32_t> reserve_hold() noexcept;
   void move_cursor(std::uint64_t sequence) noexcept;
 
-  Context& context_;
   const ConnectionSetup setup_;
   const std::uint64_t publisher_id_;
   const std::shared_ptr<PeerArea> area_;

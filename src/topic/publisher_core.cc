@@ -175,14 +175,14 @@ void PublisherCore::refresh()
   // Before the records are read: what changes after this is seen at the next look.
   seen_generation_ = load_seq_cst(*generation_);
   std::vector<Peer> peers;
-  bool unreachable = false;
+  std::vector<PeerIdentity> unreachable;
   std::uint64_t retention = setup_.endpoint.depth;
   for (const EndpointView& view : context_.registry->endpoints(ticket_.topic, AGNOCAST_SUBSCRIPTION)) {
     retention = std::max<std::uint64_t>(retention, std::min<std::uint32_t>(view.depth, 1u << 16));
-    if (!add_peer(view, peers)) unreachable = true;
+    if (!add_peer(view, peers)) unreachable.push_back(view.process);
   }
   peers_ = std::move(peers);
-  has_unreachable_peer_ = unreachable;
+  unreachable_ = std::move(unreachable);
   if (retention >= entry_mask_ + 1 &&
       !make_ring(static_cast<std::uint32_t>(std::bit_width(retention)))) {
     retention = entry_mask_;  // no memory for what the newcomer asks; what we have serves
@@ -199,7 +199,7 @@ bool PublisherCore::add_peer(const EndpointView& view, std::vector<Peer>& peers)
     peers.back().depth = view.depth;
     return true;
   }
-  auto area = context_.peers->get(view.process);
+  auto area = context_.peers->get(view.process, PeerUse::control);
   if (!area) {
     // Gone meanwhile, or a limit of this process: until it is known, its holds must be respected.
     if (unreachable_said_.first()) {
@@ -268,10 +268,7 @@ void PublisherCore::wake_all()
 bool PublisherCore::gather_holds()
 {
   refresh_if_changed();  // after the tail was stored: see the retire race
-  if (has_unreachable_peer_) {
-    refresh();
-    if (has_unreachable_peer_) return false;
-  }
+  if (!unreachable_.empty()) return false;
   holds_.clear();
   for (Peer& peer : peers_) {
     const agnocast_connection* connection = find_connection(peer);
@@ -340,15 +337,26 @@ bool PublisherCore::wait_for_room(std::unique_lock<std::mutex>& lock)
   return true;
 }
 
+std::vector<PeerIdentity> PublisherCore::look_for_unreachable()
+{
+  const std::lock_guard lock(mutex_);
+  if (!unreachable_.empty()) refresh();
+  return unreachable_;
+}
+
 std::size_t PublisherCore::reclaim_early()
 {
+  // Those that died before we could look at them; the others may be reachable by now.
+  for (const PeerIdentity& process : look_for_unreachable()) {
+    static_cast<void>(context_.registry->recover(process));
+  }
   std::vector<void*> unheld;
   {
     const std::lock_guard lock(mutex_);
     refresh_if_changed();
     if (setup_.endpoint.durability == AGNOCAST_VOLATILE || closed_) {
       const std::uint64_t wanted = slowest_cursor(false);
-      while (tail_ <= head_ && tail_ < wanted && !has_unreachable_peer_) retire_oldest();
+      while (tail_ <= head_ && tail_ < wanted && unreachable_.empty()) retire_oldest();
     }
     if (!retired_.empty()) collect_unheld(unheld);
   }
@@ -376,7 +384,7 @@ bool PublisherCore::is_finished()
   // the load in SubscriptionCore::connect.
   store_seq_cst(ring_->publisher_id, std::uint64_t{0});
   refresh_if_changed();
-  if (has_unreachable_peer_) return false;
+  if (!unreachable_.empty()) return false;
   return std::none_of(peers_.begin(), peers_.end(), [&](Peer& peer) {
     return !peer.area->is_dead() && find_connection(peer) != nullptr;
   });

@@ -134,6 +134,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void wake_sleepers();
   void collect_unheld(std::vector<void*>& unheld);
   [[nodiscard]] bool gather_holds();
+  std::vector<PeerIdentity> look_for_unreachable();
   void destroy_all(std::vector<void*>& messages) noexcept;
 
   Context& context_;
@@ -153,7 +154,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::uint64_t tail_ = 1;
   std::uint64_t retention_ = 0;
   std::uint64_t seen_generation_ = 0;
-  bool has_unreachable_peer_ = false;  ///< whose holds cannot be seen: nothing may be freed
+  /// Subscribers whose holds cannot be seen: nothing may be freed while there are any.
+  std::vector<PeerIdentity> unreachable_;
   bool closed_ = false;
   Once unreachable_said_;
   std::vector<Peer> peers_;

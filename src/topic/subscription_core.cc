@@ -75,11 +75,31 @@ void SubscriptionCore::refresh()
   refresh_locked();
 }
 
+bool SubscriptionCore::must_refresh() const
+{
+  // Pairs with the fence after the registry's stores.
+  return !starting_.empty() || load_seq_cst(*generation_) != seen_generation_;
+}
+
+bool SubscriptionCore::retry_unreachable()
+{
+  std::vector<PeerIdentity> unreachable;
+  {
+    const std::lock_guard lock(mutex_);
+    if (unreachable_.empty()) return false;
+    refresh_locked();
+    unreachable = unreachable_;
+  }
+  for (const PeerIdentity& process : unreachable) {
+    static_cast<void>(context_.registry->recover(process));
+  }
+  return true;
+}
+
 void SubscriptionCore::refresh_if_changed()
 {
   const std::lock_guard lock(mutex_);
-  // Pairs with the fence after the registry's stores.
-  if (retry_ || load_seq_cst(*generation_) != seen_generation_) refresh_locked();
+  if (must_refresh()) refresh_locked();
   drop_finished_locked();
 }
 
@@ -88,7 +108,8 @@ void SubscriptionCore::refresh_locked()
   if ((state_.load(std::memory_order_relaxed) & closed_bit) != 0) return;
   // Before the records are read: what changes after this is seen at the next look.
   seen_generation_ = load_seq_cst(*generation_);
-  retry_ = false;
+  starting_.clear();
+  unreachable_.clear();
   const auto views = context_.registry->endpoints(ticket_.topic, AGNOCAST_PUBLISHER);
   for (const auto& connection : connections_) {
     const bool is_there = std::any_of(views.begin(), views.end(), [&](const EndpointView& view) {
@@ -101,7 +122,7 @@ void SubscriptionCore::refresh_locked()
     const bool known = std::any_of(connections_.begin(), connections_.end(), [&](const auto& c) {
       return c->publisher_id() == view.id;
     });
-    if (!known && !connect(view)) retry_ = true;
+    if (!known) connect(view);
   }
 }
 
@@ -123,20 +144,24 @@ std::uint64_t SubscriptionCore::free_connection_place()
   return place;
 }
 
-bool SubscriptionCore::connect(const EndpointView& publisher)
+void SubscriptionCore::connect(const EndpointView& publisher)
 {
-  auto area = context_.peers->get(publisher.process);
+  auto area = context_.peers->get(publisher.process, PeerUse::messages);
   if (!area) {
+    unreachable_.push_back(publisher.process);
     if (unreachable_said_.first()) {
       log_warning("topic '" + endpoint_.topic + "': " + area.failure().text +
-                  "; trying again whenever messages are looked for");
+                  "; trying again until it works");
     }
-    return false;
+    return;
   }
   const auto* ring = (*area)->at<agnocast_ring>(publisher.control_offset);
-  if (ring == nullptr) return true;  // a lie: there is nothing to read
+  if (ring == nullptr) return;  // a lie: there is nothing to read
   const std::uint64_t place = free_connection_place();
-  if (place == 0) return false;
+  if (place == 0) {
+    unreachable_.push_back(publisher.process);
+    return;
+  }
   const bool both_transient = endpoint_.durability == AGNOCAST_TRANSIENT_LOCAL &&
                               publisher.durability == AGNOCAST_TRANSIENT_LOCAL;
   const Connection::Start start = publisher.id > ticket_.id ? Connection::Start::first
@@ -149,17 +174,16 @@ bool SubscriptionCore::connect(const EndpointView& publisher)
     endpoint_.type_alignment,
     endpoint_.history == AGNOCAST_KEEP_ALL && endpoint_.reliability == AGNOCAST_RELIABLE,
     this};
-  auto connection =
-    std::make_unique<Connection>(context_, setup, publisher, std::move(*area), ring, start);
+  auto connection = std::make_unique<Connection>(context_, setup, publisher, *area, ring, start);
   // After the connection is in the list. Pairs with the stores in PublisherCore: 0 before the ring
   // is ready (look again) and once it is to be freed (the registry will say so).
   if (load_seq_cst(ring->publisher_id) != publisher.id) {
     connection->disconnect();
     free_places_.push_back(place);
-    return false;
+    starting_.push_back(std::move(*area));
+    return;
   }
   connections_.push_back(std::move(connection));
-  return true;
 }
 
 void SubscriptionCore::drop_finished_locked()
@@ -229,8 +253,7 @@ Connection* SubscriptionCore::newest_unread()
 Taken SubscriptionCore::take(bool newest)
 {
   const std::lock_guard lock(mutex_);
-  // Pairs with the fence after the registry's stores.
-  if (retry_ || load_seq_cst(*generation_) != seen_generation_) refresh_locked();
+  if (must_refresh()) refresh_locked();
   // Each round takes a message, or finds one gone that was there a moment ago.
   for (std::size_t round = 0; round < 64 + connections_.size(); ++round) {
     if (held_count() >= hold_limit_) {
@@ -266,8 +289,7 @@ Taken SubscriptionCore::take(bool newest)
 bool SubscriptionCore::is_ready()
 {
   const std::lock_guard lock(mutex_);
-  // Pairs with the fence after the registry's stores.
-  if (retry_ || load_seq_cst(*generation_) != seen_generation_) refresh_locked();
+  if (must_refresh()) refresh_locked();
   if (held_count() >= hold_limit_) {
     wants_room_.store(true);
     if (held_count() >= hold_limit_) return false;  // release() will tell

@@ -49,6 +49,9 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void refresh();
   /// For the control thread: refresh() if the topic's generation moved or somebody died.
   void refresh_if_changed();
+  /// For the control thread: tries again to reach publishers that could not be mapped, and removes
+  /// those that are dead. True if there are any left to try.
+  bool retry_unreachable();
 
   /// Called by the last ipc_shared_ptr of a message, on any thread.
   void release(ReceivedHandle& handle) noexcept;
@@ -85,7 +88,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   SubscriptionCore(Context& context, EndpointRequest endpoint, std::uint32_t hold_limit);
   Status start();
   void refresh_locked();
-  bool connect(const EndpointView& publisher);
+  void connect(const EndpointView& publisher);
+  [[nodiscard]] bool must_refresh() const;
   std::uint64_t free_connection_place();
   void drop_finished_locked();
   void drop_broken_locked();
@@ -106,7 +110,10 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::vector<std::uint64_t> places_;       ///< offsets of all agnocast_connections of the list
   std::vector<std::uint64_t> free_places_;  ///< those out of use
   std::uint64_t seen_generation_ = 0;
-  bool retry_ = false;  ///< a publisher could not be connected to; look again next time
+  /// Publishers whose ring is not ready yet: looked for again each time. Kept mapped, so that the
+  /// control thread notices if they die before it is.
+  std::vector<std::shared_ptr<PeerArea>> starting_;
+  std::vector<PeerIdentity> unreachable_;  ///< processes that could not be mapped
   Once unreachable_said_;
   Once broken_said_;
   std::function<void()> on_room_;

@@ -7,6 +7,7 @@
 #include <agnocast/agnocast.hpp>
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
@@ -176,12 +177,14 @@ TEST_P(Topologies, EachSubscriptionGetsAllOfBothPublishersThatPublishAtOnce)
   end_all();
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Topologies, testing::ValuesIn(all_topologies()),
-                         [](const testing::TestParamInfo<Topology>& info) {
-                           std::string name;
-                           for (const int process : info.param) name += std::to_string(process);
-                           return name;
-                         });
+std::string name_of(const testing::TestParamInfo<Topology>& info)
+{
+  std::string name;
+  for (const int process : info.param) name += std::to_string(process);
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Topologies, testing::ValuesIn(all_topologies()), name_of);
 
 }  // namespace
 }  // namespace agnocast::test
