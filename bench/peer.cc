@@ -118,7 +118,7 @@ Peer::~Peer()
   if (stat_fd_ >= 0) close(stat_fd_);
   if (!is_child_ || ended(WNOHANG)) return;
   kill(pid_, SIGKILL);
-  ended(0);
+  static_cast<void>(ended(0));
 }
 
 bool Peer::ended(int wait_flags)

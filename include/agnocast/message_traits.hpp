@@ -59,45 +59,81 @@ template <template <class, std::size_t> class Template, class T, std::size_t N, 
 struct arguments_allowed<Template<T, N>, Path...> : std::bool_constant<part_allowed<T, Path...>()> {
 };
 
-struct AnyField
+// Probes to initialize a field with, without naming its type.
+struct AnyValue
 {
   template <class U>
   operator U() const;
 };
-struct AnyReferenced
+struct AnyReference
 {
   template <class U>
   operator U&() const;
 };
+struct AnyConstReference
+{
+  template <class U, class = std::enable_if_t<std::is_const_v<U>>>
+  operator U&() const;
+};
 template <class... Path>
-struct RefusedField
+struct RefusedValue
 {
   template <class U, class = std::enable_if_t<!part_allowed<U, Path...>()>>
-  operator U&() const;
-  template <class U, class = std::enable_if_t<!part_allowed<U, Path...>()>>
-  operator U&&() const;
+  operator U() const;
 };
 
-template <class T, class Probe, std::size_t... Before>
-constexpr bool initializable(std::index_sequence<Before...>) noexcept
+// T{any × before, probe, any × after} is well-formed if and only if that field takes the probe.
+template <class T, class Probe, std::size_t... Before, std::size_t... After>
+constexpr bool field_takes(std::index_sequence<Before...>, std::index_sequence<After...>) noexcept
 {
-  return requires { T{(static_cast<void>(Before), AnyField{})..., Probe{}}; };
+  return requires {
+    T{(static_cast<void>(Before), AnyValue{})..., Probe{}, (static_cast<void>(After), AnyValue{})...};
+  };
+}
+template <class T, class Probe, std::size_t Index, std::size_t Count>
+constexpr bool field_takes() noexcept
+{
+  return field_takes<T, Probe>(std::make_index_sequence<Index>{},
+                               std::make_index_sequence<Count - 1 - Index>{});
 }
 
-// Walks the fields of an aggregate: T{any × i, probe} is well-formed if and only if field i can be
-// initialized from the probe, and the refusing probe converts to nothing but refused types.
-template <class T, std::size_t Index, class... Path>
-constexpr bool fields_allowed() noexcept
+inline constexpr std::size_t fields_max = 64;
+
+// The number of fields of an aggregate (arrays count by elements); 0 if it cannot be told.
+template <class T, std::size_t Count = sizeof(T) < fields_max ? sizeof(T) : fields_max>
+constexpr std::size_t field_count() noexcept
 {
-  using Before = std::make_index_sequence<Index>;
-  if constexpr (Index >= 64) {
-    return true;
-  } else if constexpr (!initializable<T, AnyField>(Before{})) {
-    return !initializable<T, AnyReferenced>(Before{});  // a reference binds to no temporary
-  } else if constexpr (initializable<T, RefusedField<Path...>>(Before{})) {
+  if constexpr (Count == 0) {
+    return 0;
+  } else if constexpr (field_takes<T, AnyValue, Count - 1, Count>()) {
+    return Count;
+  } else {
+    return field_count<T, Count - 1>();
+  }
+}
+
+template <class T, std::size_t Count, class... Path, std::size_t... Index>
+constexpr bool fields_allowed(std::index_sequence<Index...>) noexcept
+{
+  return ((!field_takes<T, AnyConstReference, Index, Count>() &&
+           !field_takes<T, RefusedValue<Path...>, Index, Count>()) &&
+          ...);
+}
+
+// One field of `Count` is a reference, which takes no temporary value.
+template <class T, std::size_t Count, std::size_t... Index>
+constexpr bool has_reference(std::index_sequence<Index...>) noexcept
+{
+  return (field_takes<T, AnyReference, Index, Count>() || ...);
+}
+template <class T, std::size_t Count = 1>
+constexpr bool has_reference() noexcept
+{
+  if constexpr (Count > 16 || Count > sizeof(T)) {
     return false;
   } else {
-    return fields_allowed<T, Index + 1, Path...>();
+    return has_reference<T, Count>(std::make_index_sequence<Count>{}) ||
+           has_reference<T, Count + 1>();
   }
 }
 
@@ -113,7 +149,12 @@ constexpr bool default_part_allowed() noexcept
   } else if constexpr (std::is_array_v<U>) {
     return part_allowed<std::remove_all_extents_t<U>, Path...>();
   } else if constexpr (std::is_class_v<U> && std::is_aggregate_v<U>) {
-    return fields_allowed<U, 0, U, Path...>();
+    constexpr std::size_t count = field_count<U>();
+    if constexpr (count == 0) {
+      return std::is_empty_v<U> || !has_reference<U>();
+    } else {
+      return fields_allowed<U, count, U, Path...>(std::make_index_sequence<count>{});
+    }
   } else {
     return true;
   }

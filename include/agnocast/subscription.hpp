@@ -23,6 +23,8 @@ class WaitSet;
 
 namespace internal {
 
+class NodeCore;
+
 struct TakenMessage
 {
   const void* address = nullptr;
@@ -60,6 +62,7 @@ class AGNOCAST_PUBLIC SubscriptionBase
   internal::TakenMessage take_erased(bool newest);
 
   std::shared_ptr<internal::SubscriptionCore> core_;
+  std::weak_ptr<internal::NodeCore> node_;  ///< that runs the callback, if there is one
   friend class WaitSet;
 };
 

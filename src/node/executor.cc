@@ -56,21 +56,26 @@ void shutdown() noexcept
   internal::Runtime::instance().wake_all_wait_sets();
 }
 
+namespace {
+
+constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
+constexpr std::uint64_t any_time = std::numeric_limits<std::uint64_t>::max();
+
+}  // namespace
+
 void spin(const std::shared_ptr<Node>& node, const SpinOptions& options)
 {
   internal::NodeCore& core = *node->core();
   while (ok()) {
-    if (core.run_callbacks(std::numeric_limits<std::size_t>::max()) != 0) continue;
+    if (core.run_callbacks(any_number, any_time) != 0) continue;
     core.wait_set().wait(-1, options.spin_for.count(), internal::stop_requested);
   }
 }
 
 void spin_some(const std::shared_ptr<Node>& node)
 {
-  // What arrives while callbacks run is left for the next call after as many rounds as can have been
-  // waiting at the start.
-  for (std::size_t round = 0; round < QoS::depth_max; ++round) {
-    if (!ok() || node->core()->run_callbacks(std::numeric_limits<std::size_t>::max()) == 0) return;
+  const auto now = static_cast<std::uint64_t>(internal::os::monotonic_ns());
+  while (ok() && node->core()->run_callbacks(any_number, now) != 0) {
   }
 }
 
@@ -79,7 +84,7 @@ bool spin_once(const std::shared_ptr<Node>& node, std::optional<std::chrono::nan
   internal::NodeCore& core = *node->core();
   const std::int64_t deadline = internal::deadline_after(timeout);
   for (;;) {
-    if (core.run_callbacks(1) != 0) return true;
+    if (core.run_callbacks(1, any_time) != 0) return true;
     if (!ok() || !core.wait_set().wait(deadline, 0, internal::stop_requested)) return false;
   }
 }

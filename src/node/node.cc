@@ -30,7 +30,7 @@ void NodeCore::add_callback(const std::shared_ptr<SubscriptionCore>& subscriptio
   WaitSetCore& waits = wait_set();
   auto spun = std::make_shared<SpunSubscription>();
   spun->subscription = subscription;
-  spun->callback = std::make_shared<ErasedCallback>(std::move(callback));
+  spun->callback = std::move(callback);
   {
     const std::lock_guard lock(mutex_);
     spun_.push_back(std::move(spun));
@@ -45,25 +45,35 @@ WaitSetCore& NodeCore::wait_set()
   return *wait_set_;
 }
 
-std::size_t NodeCore::run_callbacks(std::size_t most)
+void NodeCore::remove_callback(const SubscriptionCore& subscription)
+{
+  std::vector<std::shared_ptr<SpunSubscription>> removed;  // destroyed without the lock
+  const std::lock_guard lock(mutex_);
+  std::erase_if(spun_, [&](auto& spun) {
+    if (spun->subscription.lock().get() != &subscription) return false;
+    removed.push_back(std::move(spun));
+    return true;
+  });
+}
+
+std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_until_ns)
 {
   std::vector<std::shared_ptr<SpunSubscription>> round;
   {
     const std::lock_guard lock(mutex_);
-    std::erase_if(spun_, [](const auto& spun) { return spun->subscription.expired(); });
     for (std::size_t i = 0; i < spun_.size(); ++i) {
       round.push_back(spun_[(next_ + i) % spun_.size()]);
     }
     if (!spun_.empty()) next_ = (next_ + 1) % spun_.size();
   }
   std::size_t count = 0;
-  for (const auto& spun : round) {
+  for (auto& place : round) {
     if (count == most) break;
-    // Both are held here: the callback may destroy its own subscription.
+    // Held here, and nowhere else: the callback may destroy its own subscription.
+    const auto spun = std::move(place);
     const auto subscription = spun->subscription.lock();
-    const auto callback = spun->callback;
     if (subscription == nullptr) continue;
-    const Taken taken = subscription->take(false);
+    const Taken taken = subscription->take(false, published_until_ns);
     if (taken.outcome == TakeOutcome::hold_limit && !spun->hold_limit_said) {
       spun->hold_limit_said = true;
       log_warning("topic '" + subscription->endpoint().topic + "': its callback waits, because " +
@@ -72,7 +82,7 @@ std::size_t NodeCore::run_callbacks(std::size_t most)
     }
     if (taken.outcome != TakeOutcome::taken) continue;
     ++count;
-    (*callback)({taken.address, taken.handle});
+    spun->callback({taken.address, taken.handle});
   }
   return count;
 }

@@ -16,7 +16,7 @@ namespace agnocast::internal {
 struct SpunSubscription
 {
   std::weak_ptr<SubscriptionCore> subscription;
-  std::shared_ptr<ErasedCallback> callback;
+  ErasedCallback callback;
   bool hold_limit_said = false;
 };
 
@@ -38,8 +38,12 @@ class NodeCore
 
   void add_callback(const std::shared_ptr<SubscriptionCore>& subscription, ErasedCallback callback);
 
-  /// Runs the callback of one message of each subscription that has any; at most `most` of them.
-  std::size_t run_callbacks(std::size_t most);
+  /// Forgets the callback; one that is running is destroyed when it returns.
+  void remove_callback(const SubscriptionCore& subscription);
+
+  /// Runs the callback of one message of each subscription that has any that was published until
+  /// then; at most `most` of them.
+  std::size_t run_callbacks(std::size_t most, std::uint64_t published_until_ns);
   /// The wait set of all subscriptions with callbacks; made at the first call.
   WaitSetCore& wait_set();
 

@@ -26,12 +26,17 @@ SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const Typ
   }
   core_ = internal::value_or_raise(internal::Runtime::instance().create_subscription(
     std::move(endpoint), static_cast<std::uint32_t>(options.hold_limit)));
-  if (callback) node.core()->add_callback(core_, std::move(callback));
+  if (callback) {
+    node_ = node.core();
+    node.core()->add_callback(core_, std::move(callback));
+  }
 }
 
 SubscriptionBase::~SubscriptionBase()
 {
-  if (core_ && core_->epoch() == internal::current_epoch()) core_->close();
+  if (!core_ || core_->epoch() != internal::current_epoch()) return;
+  if (const auto node = node_.lock()) node->remove_callback(*core_);
+  core_->close();
 }
 
 std::string SubscriptionBase::topic_name() const { return core_->endpoint().topic; }

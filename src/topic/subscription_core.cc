@@ -217,14 +217,17 @@ void SubscriptionCore::drop_broken_locked()
   }
 }
 
-Connection* SubscriptionCore::oldest_unread()
+Connection* SubscriptionCore::oldest_unread(std::uint64_t published_until_ns)
 {
-  if (connections_.size() == 1) return connections_.front().get();
+  if (connections_.size() == 1 && published_until_ns == ~std::uint64_t{0}) {
+    return connections_.front().get();
+  }
   Connection* oldest = nullptr;
   std::uint64_t oldest_stamp = 0;
   for (const auto& connection : connections_) {
     const auto peeked = connection->peek();
-    if (peeked && (oldest == nullptr || peeked->stamp_ns < oldest_stamp)) {
+    if (peeked && peeked->stamp_ns <= published_until_ns &&
+        (oldest == nullptr || peeked->stamp_ns < oldest_stamp)) {
       oldest = connection.get();
       oldest_stamp = peeked->stamp_ns;
     }
@@ -250,7 +253,7 @@ Connection* SubscriptionCore::newest_unread()
   return newest;
 }
 
-Taken SubscriptionCore::take(bool newest)
+Taken SubscriptionCore::take(bool newest, std::uint64_t published_until_ns)
 {
   const std::lock_guard lock(mutex_);
   if (must_refresh()) refresh_locked();
@@ -264,7 +267,7 @@ Taken SubscriptionCore::take(bool newest)
         return {any ? TakeOutcome::hold_limit : TakeOutcome::nothing};
       }
     }
-    Connection* connection = newest ? newest_unread() : oldest_unread();
+    Connection* connection = newest ? newest_unread() : oldest_unread(published_until_ns);
     if (connection == nullptr) return {};
     Taken taken;
     ReceivedHandle* handle = connection->take(taken.address);
@@ -346,6 +349,8 @@ void SubscriptionCore::set_waiter(std::uint32_t waiter) noexcept
 {
   store_seq_cst(shared_->waiter, waiter);  // pairs with the load in wake_sleepers()
 }
+
+std::uint32_t SubscriptionCore::waiter() const noexcept { return load_relaxed(shared_->waiter); }
 
 void SubscriptionCore::set_on_room(std::function<void()> tell)
 {

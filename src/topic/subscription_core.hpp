@@ -42,7 +42,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   SubscriptionCore(const SubscriptionCore&) = delete;
   SubscriptionCore& operator=(const SubscriptionCore&) = delete;
 
-  Taken take(bool newest);
+  /// The next message that was published until then, or the newest.
+  Taken take(bool newest, std::uint64_t published_until_ns = ~std::uint64_t{0});
   /// True if take() would find something. Looks for new publishers if the generation moved.
   bool is_ready();
   /// Connects to publishers that came and lets go of those that went.
@@ -61,6 +62,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
 
   /// The wait set that publishers wake, or AGNOCAST_NO_WAITER.
   void set_waiter(std::uint32_t waiter) noexcept;
+  [[nodiscard]] std::uint32_t waiter() const noexcept;
   /// Who is told when a hold is released after a take found no free one.
   void set_on_room(std::function<void()> tell);
 
@@ -93,7 +95,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::uint64_t free_connection_place();
   void drop_finished_locked();
   void drop_broken_locked();
-  Connection* oldest_unread();
+  Connection* oldest_unread(std::uint64_t published_until_ns);
   Connection* newest_unread();
   void finish() noexcept;
 

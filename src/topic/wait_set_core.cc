@@ -29,7 +29,8 @@ WaitSetCore::~WaitSetCore()
 {
   if (epoch_ != current_epoch() || waiter_ == AGNOCAST_NO_WAITER) return;
   for (const auto& weak : subscriptions_) {
-    if (const auto subscription = weak.lock()) {
+    const auto subscription = weak.lock();
+    if (subscription != nullptr && subscription->waiter() == waiter_) {
       subscription->set_waiter(AGNOCAST_NO_WAITER);
       subscription->set_on_room(nullptr);
     }
@@ -56,7 +57,9 @@ void WaitSetCore::remove(const SubscriptionCore& subscription)
   const std::lock_guard lock(mutex_);
   std::erase_if(subscriptions_, [&](const std::weak_ptr<SubscriptionCore>& weak) {
     const auto other = weak.lock();
-    if (other.get() == &subscription) other->set_waiter(AGNOCAST_NO_WAITER);
+    if (other.get() == &subscription && other->waiter() == waiter_) {
+      other->set_waiter(AGNOCAST_NO_WAITER);
+    }
     return other == nullptr || other.get() == &subscription;
   });
 }
@@ -68,14 +71,19 @@ bool WaitSetCore::any_ready()
   bool expired = false;
   for (const auto& weak : subscriptions_) {
     const auto subscription = weak.lock();
-    expired = expired || subscription == nullptr;
-    if (subscription != nullptr && subscription->is_ready()) {
+    // One that another wait set has taken over is ours no more.
+    const bool is_ours = subscription != nullptr && subscription->waiter() == waiter_;
+    expired = expired || !is_ours;
+    if (is_ours && subscription->is_ready()) {
       ready = true;
       break;
     }
   }
   if (expired) {
-    std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
+    std::erase_if(subscriptions_, [&](const auto& weak) {
+      const auto subscription = weak.lock();
+      return subscription == nullptr || subscription->waiter() != waiter_;
+    });
   }
   return ready;
 }

@@ -10,6 +10,10 @@
 namespace agnocast::test {
 namespace {
 
+class Death : public ForcefulTest
+{
+};
+
 // Publishes the numbers from 1 to count to one subscription and waits for an order.
 std::unique_ptr<Process> publisher_process(std::uint64_t count, std::size_t depth = 20)
 {
@@ -69,7 +73,7 @@ std::unique_ptr<Process> subscriber_process()
   });
 }
 
-TEST(Death, MessagesOfAKilledPublisherStayReadableAndItsAreaGoesWithTheLastHold)
+TEST_F(Death, MessagesOfAKilledPublisherStayReadableAndItsAreaGoesWithTheLastHold)
 {
   std::unique_ptr<Process> publisher;
   Process subscriber([](Channel& channel) {
@@ -106,7 +110,7 @@ TEST(Death, MessagesOfAKilledPublisherStayReadableAndItsAreaGoesWithTheLastHold)
   EXPECT_EQ(subscriber.wait(), 0);
 }
 
-TEST(Death, MessagesOutliveSubscriptionNodeAndPublisher)
+TEST_F(Death, MessagesOutliveSubscriptionNodeAndPublisher)
 {
   auto publisher = std::unique_ptr<Process>();
   Process subscriber([](Channel& channel) {
@@ -132,7 +136,7 @@ TEST(Death, MessagesOutliveSubscriptionNodeAndPublisher)
   EXPECT_EQ(subscriber.hear(), "all well");
 }
 
-TEST(Death, APublisherFreesWhatADeadSubscriberHeld)
+TEST_F(Death, APublisherFreesWhatADeadSubscriberHeld)
 {
   auto subscriber = subscriber_process();
   ASSERT_EQ(subscriber->hear(), "ready");
@@ -150,7 +154,7 @@ TEST(Death, APublisherFreesWhatADeadSubscriberHeld)
   EXPECT_EQ(publisher->wait(), 0);
 }
 
-TEST(Death, MessagesOfADestroyedSubscriptionStayUntilTheyAreReleased)
+TEST_F(Death, MessagesOfADestroyedSubscriptionStayUntilTheyAreReleased)
 {
   auto subscriber = subscriber_process();
   ASSERT_EQ(subscriber->hear(), "ready");
@@ -169,7 +173,7 @@ TEST(Death, MessagesOfADestroyedSubscriptionStayUntilTheyAreReleased)
     << ask(*publisher, "retained");
 }
 
-TEST(Death, MessagesOfADestroyedPublisherAreFreedOnlyWhenNobodyHoldsThem)
+TEST_F(Death, MessagesOfADestroyedPublisherAreFreedOnlyWhenNobodyHoldsThem)
 {
   auto subscriber = subscriber_process();
   ASSERT_EQ(subscriber->hear(), "ready");
@@ -184,7 +188,7 @@ TEST(Death, MessagesOfADestroyedPublisherAreFreedOnlyWhenNobodyHoldsThem)
     << "the memory returns";
 }
 
-TEST(Death, APublisherThatIsRestartedFiftyTimesReachesTheSameSubscriber)
+TEST_F(Death, APublisherThatIsRestartedFiftyTimesReachesTheSameSubscriber)
 {
   Process subscriber([](Channel& channel) {
     Node node("listener");
@@ -222,7 +226,7 @@ TEST(Death, APublisherThatIsRestartedFiftyTimesReachesTheSameSubscriber)
   EXPECT_EQ(subscriber.wait(), 0);
 }
 
-TEST(Death, APublisherKilledWhileItFillsALoanHurtsNobody)
+TEST_F(Death, APublisherKilledWhileItFillsALoanHurtsNobody)
 {
   auto subscriber = subscriber_process();
   ASSERT_EQ(subscriber->hear(), "ready");
@@ -237,7 +241,7 @@ TEST(Death, APublisherKilledWhileItFillsALoanHurtsNobody)
   EXPECT_EQ(ask(*subscriber, "take"), "2 whole");
 }
 
-TEST(Death, ASubscriberKilledInSpinDoesNotDisturbItsPublisher)
+TEST_F(Death, ASubscriberKilledInSpinDoesNotDisturbItsPublisher)
 {
   Process sleeper([](Channel& channel) {
     auto node = std::make_shared<Node>("sleeper");

@@ -12,6 +12,10 @@
 namespace agnocast::test {
 namespace {
 
+class Fork : public ForcefulTest
+{
+};
+
 // Forks in a child of the test; the status of the grandchild that ran \p body, which ends with
 // _exit() or, to run destructors of libraries, with exit().
 int in_fork(const std::function<std::string()>& body, bool in_order = true)
@@ -48,7 +52,7 @@ struct Parent
   }
 };
 
-TEST(Fork, AChildKeepsItsViewOfTheHeapWhileTheParentGoesOnWriting)
+TEST_F(Fork, AChildKeepsItsViewOfTheHeapWhileTheParentGoesOnWriting)
 {
   EXPECT_EQ(in_process([] {
     Parent parent;
@@ -79,7 +83,7 @@ TEST(Fork, AChildKeepsItsViewOfTheHeapWhileTheParentGoesOnWriting)
   }), "all well");
 }
 
-TEST(Fork, AChildCanGrowAndFreeInheritedBlocks)
+TEST_F(Fork, AChildCanGrowAndFreeInheritedBlocks)
 {
   EXPECT_EQ(in_process([] {
     Parent parent;
@@ -107,7 +111,7 @@ TEST(Fork, AChildCanGrowAndFreeInheritedBlocks)
   }), "all well");
 }
 
-TEST(Fork, InheritedObjectsRefuseToWorkAndDoNotDisturbTheParent)
+TEST_F(Fork, InheritedObjectsRefuseToWorkAndDoNotDisturbTheParent)
 {
   EXPECT_EQ(in_process([] {
     auto parent = std::make_unique<Parent>();
@@ -141,7 +145,7 @@ TEST(Fork, InheritedObjectsRefuseToWorkAndDoNotDisturbTheParent)
   }), "all well");
 }
 
-TEST(Fork, AChildCanJoinAndTalkToItsParentAndToAThirdProcess)
+TEST_F(Fork, AChildCanJoinAndTalkToItsParentAndToAThirdProcess)
 {
   Process third([](Channel& channel) {
     Node node("third");
@@ -175,7 +179,7 @@ TEST(Fork, AChildCanJoinAndTalkToItsParentAndToAThirdProcess)
   EXPECT_EQ(third.wait(), 0);
 }
 
-TEST(Fork, AForkedChildCanForkAgain)
+TEST_F(Fork, AForkedChildCanForkAgain)
 {
   EXPECT_EQ(in_process([] {
     Parent parent;
@@ -197,7 +201,7 @@ TEST(Fork, AForkedChildCanForkAgain)
   }), "all well");
 }
 
-TEST(Fork, AForkedChildCanExecuteAProgram)
+TEST_F(Fork, AForkedChildCanExecuteAProgram)
 {
   EXPECT_EQ(in_process([] {
     Parent parent;
@@ -215,7 +219,7 @@ TEST(Fork, AForkedChildCanExecuteAProgram)
   }), "all well");
 }
 
-TEST(Fork, ForksAmongAllocatingThreadsDoNotHang)
+TEST_F(Fork, ForksAmongAllocatingThreadsDoNotHang)
 {
   EXPECT_EQ(in_process([] {
     Parent parent;
@@ -246,7 +250,7 @@ TEST(Fork, ForksAmongAllocatingThreadsDoNotHang)
   }), "all well");
 }
 
-TEST(Fork, PeersLearnOfADeathAlthoughAForkedChildLives)
+TEST_F(Fork, PeersLearnOfADeathAlthoughAForkedChildLives)
 {
   Process parent([](Channel& channel) {
     Parent joined;

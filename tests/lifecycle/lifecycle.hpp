@@ -158,6 +158,16 @@ inline std::string outcome_of_joining(const std::string& topic = "/joining")
   });
 }
 
+/// For tests that end processes by force: afterwards, the next process to come tidies the domain.
+class ForcefulTest : public testing::Test
+{
+ protected:
+  void TearDown() override
+  {
+    EXPECT_EQ(in_process([] { return outcome_of_joining(); }), "nothing thrown");
+  }
+};
+
 inline testing::AssertionResult contains(const std::string& text,
                                          const std::vector<std::string>& parts)
 {

@@ -137,8 +137,35 @@ TEST(Callback, MayDestroyItsOwnSubscriptionAndKeepTheMessage)
     channel.hear();
     spin_some(node);
     require(calls == 1, "no call after the destruction");
-    require(marker.use_count() == 1, "the callback is destroyed when it is over");
     check(*kept, 1);
+    kept.reset();
+    spin_some(node);
+    require(marker.use_count() == 1, "the callback is destroyed when it is over");
+    channel.say("done");
+  });
+}
+
+TEST(Callback, ThatOwnsWhereItKeepsItsMessageIsDestroyedWithItsSubscription)
+{
+  receives_five([](Channel& channel) {
+    const auto node = std::make_shared<Node>("reader");
+    struct Store
+    {
+      ipc_shared_ptr<const Numbers> latest;
+    };
+    auto store = std::make_shared<Store>();
+    const std::weak_ptr<Store> watch = store;
+    auto subscription = node->create_subscription<Numbers>(
+      "/numbers", 10,
+      [store](const ipc_shared_ptr<const Numbers>& message) { store->latest = message; });
+    store.reset();
+    channel.say("ready");
+    channel.hear();
+    spin_some(node);
+    check(*watch.lock()->latest, 5);
+    subscription.reset();
+    spin_some(node);
+    require(watch.expired(), "no cycle keeps the callback and its message for ever");
     channel.say("done");
   });
 }

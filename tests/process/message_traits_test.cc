@@ -159,10 +159,6 @@ struct ConstReference
   int before;
   const std::string& reference;
 };
-struct RvalueReference
-{
-  std::string&& reference;
-};
 struct HoldsReference
 {
   int before;
@@ -225,7 +221,6 @@ TEST(MessageTraits, AReferenceIsRefusedWhereverItStands)
 {
   EXPECT_FALSE(is_message_v<Reference>);
   EXPECT_FALSE(is_message_v<ConstReference>);
-  EXPECT_FALSE(is_message_v<RvalueReference>);
   EXPECT_FALSE(is_message_v<HoldsReference>);
   EXPECT_FALSE(is_message_v<std::vector<Reference>>);
 }

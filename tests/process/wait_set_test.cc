@@ -200,7 +200,8 @@ TEST(WaitSet, GivesASubscriptionAwayWhenItIsAddedToAnother)
     first.add(*subscription);
     second.add(*subscription);
     hit(*publisher, 1);
-    require(!first.wait(0ns) && second.wait(), "it is the second's");
+    require(second.wait(), "it is the second's");
+    require(!first.wait(0ns), "it is not the first's any more");
     second.remove(*subscription);
     require(!second.wait(0ns), "it is nobody's");
     first.add(*subscription);
@@ -211,6 +212,39 @@ TEST(WaitSet, GivesASubscriptionAwayWhenItIsAddedToAnother)
   });
   EXPECT_EQ(process.hear(), "done");
   EXPECT_EQ(process.wait(), 0);
+}
+
+TEST(WaitSet, WakesForASubscriptionWhoseFormerWaitSetIsGone)
+{
+  Process reader([](Channel& channel) {
+    const auto node = std::make_shared<Node>("reader");
+    const auto subscription = node->create_subscription<Ball>("/ball", 1);
+    WaitSet second;
+    {
+      WaitSet first;
+      first.add(*subscription);
+      second.add(*subscription);
+    }
+    channel.say("ready");
+    for (int i = 0; i < 10; ++i) {
+      require(second.wait(5s), "woken for message " + std::to_string(i));
+      require(subscription->take()->round == i, "content");
+      channel.say("got");
+    }
+  });
+  ASSERT_EQ(reader.hear(), "ready");
+  Process writer([](Channel& channel) {
+    const auto node = std::make_shared<Node>("writer");
+    const auto publisher = node->create_publisher<Ball>("/ball", 1);
+    for (int i = 0; channel.hear() == "publish"; ++i) hit(*publisher, i);
+  });
+  for (int i = 0; i < 10; ++i) {
+    writer.say("publish");
+    ASSERT_EQ(reader.hear(), "got");
+  }
+  EXPECT_EQ(reader.wait(), 0);
+  writer.say("end");
+  EXPECT_EQ(writer.wait(), 0);
 }
 
 TEST(WaitSet, WakesForSeveralThreadsThatPublishWhileItComesAndGoes)

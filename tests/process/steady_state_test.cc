@@ -1,0 +1,182 @@
+// What a publish and a take do not do once they are warm: fault pages, allocate, call the kernel.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <malloc.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <agnocast/agnocast.hpp>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/process.hpp"
+
+namespace agnocast::test {
+namespace {
+
+struct Image
+{
+  std::uint64_t number;
+  std::vector<std::uint8_t> pixels;
+};
+
+constexpr std::size_t image_bytes = 1'000'000;
+
+/// One round of a warm publisher: a message with a fresh vector of a megabyte.
+void publish(Publisher<Image>& publisher, std::uint64_t number)
+{
+  auto message = publisher.borrow_loaned_message();
+  message->number = number;
+  message->pixels.assign(image_bytes, static_cast<std::uint8_t>(number));
+  publisher.publish(std::move(message));
+}
+
+/// Polls until it has taken the message of that number.
+void take(Subscription<Image>& subscription, std::uint64_t number)
+{
+  ipc_shared_ptr<const Image> message;
+  while (!message) message = subscription.take();
+  const auto expected = static_cast<std::uint8_t>(number);
+  require(message->number == number, "the next number");
+  require(message->pixels.front() == expected && message->pixels.back() == expected, "content");
+}
+
+/// From now on, a system call of this thread other than write() and those that end it kills the
+/// process with SIGSYS.
+void allow_no_system_calls()
+{
+  sock_filter rules[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 3, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 2, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  sock_fprog program{static_cast<unsigned short>(std::size(rules)), rules};
+  require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new privileges");
+  require(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "the filter is installed");
+}
+
+struct Faults
+{
+  long minor;
+  long major;
+};
+
+Faults faults()
+{
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return {usage.ru_minflt, usage.ru_majflt};
+}
+
+constexpr std::uint64_t warm_up = 200;
+constexpr std::uint64_t rounds = 1000;
+
+/// Plays that many rounds.
+using Play = std::function<void(std::uint64_t count)>;
+/// What is done with a warm player, in either process.
+using Measured = std::function<void(const Play& play)>;
+
+/// One of two processes in lockstep over a topic each way; both poll.
+void player(Channel& channel, bool begins, const Measured& measured)
+{
+  const auto node = std::make_shared<Node>("player");
+  const auto publisher = node->create_publisher<Image>(begins ? "/there" : "/back", 1);
+  const auto subscription = node->create_subscription<Image>(begins ? "/back" : "/there", QoS(1));
+  channel.say("ready");
+  require(channel.hear() == "go", "both are ready");
+  std::uint64_t number = 0;
+  const Play play = [&](std::uint64_t count) {
+    for (const std::uint64_t end = number + count; number < end; ++number) {
+      if (begins) publish(*publisher, number);
+      take(*subscription, number);
+      if (!begins) publish(*publisher, number);
+    }
+  };
+  play(warm_up);
+  measured(play);
+  channel.say("done");
+}
+
+void play_in_two_processes(const Measured& measured)
+{
+  Process first([&](Channel& channel) {
+    player(channel, true, measured);
+    channel.hear();
+  });
+  Process second([&](Channel& channel) {
+    player(channel, false, measured);
+    channel.hear();
+  });
+  ASSERT_EQ(first.hear(), "ready");
+  ASSERT_EQ(second.hear(), "ready");
+  first.say("go");
+  second.say("go");
+  EXPECT_EQ(first.hear(), "done");
+  EXPECT_EQ(second.hear(), "done");
+  for (Process* process : {&first, &second}) {
+    process->say("end");
+    EXPECT_EQ(process->wait(), 0);
+  }
+}
+
+TEST(SteadyState, PublishAndTakeFaultNoPages)
+{
+  play_in_two_processes([](const Play& play) {
+    const Faults before = faults();
+    play(rounds);
+    const Faults after = faults();
+    require(after.minor == before.minor && after.major == before.major,
+            "no page faults, but " + std::to_string(after.minor - before.minor) + " and " +
+              std::to_string(after.major - before.major));
+  });
+}
+
+TEST(SteadyState, PublishAndTakeLeaveThePrivateAndTheSharedHeapAsTheyWere)
+{
+  play_in_two_processes([](const Play& play) {
+    const auto private_before = ::mallinfo2();
+    const SharedHeapStatistics shared_before = shared_heap_statistics();
+    play(rounds);
+    const auto private_after = ::mallinfo2();
+    const SharedHeapStatistics shared_after = shared_heap_statistics();
+    require(private_after.uordblks <= private_before.uordblks + 1024, "private bytes in use");
+    require(private_after.arena == private_before.arena, "the private heap did not grow");
+    require(shared_after.secured_bytes == shared_before.secured_bytes,
+            "the shared heap did not grow");
+    require(shared_after.used_bytes <= shared_before.used_bytes + 4 * image_bytes,
+            "shared bytes in use");
+  });
+}
+
+TEST(SteadyState, PublishAndTakeMakeNoSystemCallsWhileNobodySleeps)
+{
+  play_in_two_processes([](const Play& play) {
+    const auto finished = std::make_shared<std::atomic<bool>>(false);
+    // In a thread, whose filter is its own; it never ends, as that needs system calls.
+    std::thread([&play, finished] {
+      play(warm_up);
+      allow_no_system_calls();
+      play(rounds);
+      finished->store(true);
+      for (;;) finished->load();
+    }).detach();
+    require(eventually([&] { return finished->load(); }, 2 * patience), "all rounds are played");
+  });
+}
+
+}  // namespace
+}  // namespace agnocast::test
