@@ -4,6 +4,7 @@
 // before each size, so that whatever the machine does meanwhile meets both.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -148,6 +149,17 @@ class Measurement
   std::map<Key, Series> series_;
 };
 
+/// Says how much other programs had of the two cores. Pong must have been joined.
+void print_disturbance()
+{
+  rusage ping{};
+  rusage pong{};
+  getrusage(RUSAGE_SELF, &ping);
+  getrusage(RUSAGE_CHILDREN, &pong);
+  std::printf("other threads took the core from ping %ld times, from pong %ld times\n",
+              ping.ru_nivcsw, pong.ru_nivcsw);
+}
+
 std::vector<Mode> modes_of(const LatencyOptions& options, const Pins& pins)
 {
   std::vector<Mode> modes;
@@ -197,6 +209,7 @@ int run_latency(const LatencyOptions& options)
     measurement.quit();
     results = measurement.results();
     print_table(results);
+    print_disturbance();
   }
   if (json) write_json(json.get(), results);
   return 0;

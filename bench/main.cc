@@ -9,6 +9,7 @@
 #include <string>
 
 #include "commands.hpp"
+#include "message_end.hpp"
 
 namespace bench {
 
@@ -16,7 +17,8 @@ void set_environment(std::size_t biggest_bytes)
 {
   constexpr std::size_t spare_bytes = 64UL << 20;
   const std::string domain = std::to_string(900 + getpid() % 90);
-  const std::string pool_bytes = std::to_string(4 * biggest_bytes + spare_bytes);
+  const std::string pool_bytes =
+    std::to_string((MessageEnd::batch + 4) * biggest_bytes + spare_bytes);
   setenv("AGNOCAST_DOMAIN_ID", domain.c_str(), 0);
   setenv("AGNOCAST_MEMPOOL_SIZE", pool_bytes.c_str(), 0);
 }
@@ -44,7 +46,8 @@ CLI::App* add_latency(CLI::App& app, LatencyOptions& options)
   command->add_option("--iterations", options.iterations, "Rounds of each size; 0: by size")
     ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{100'000'000}));
   command
-    ->add_option("--spin-us", options.spin_us, "Block mode: let receivers spin so long before sleep")
+    ->add_option("--spin-us", options.spin_us,
+                 "Block mode: let receivers spin so long before sleep")
     ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000}));
   command->add_flag("--smoke", options.smoke, smoke_text);
   return command;
@@ -83,7 +86,8 @@ CLI::App* add_hook(CLI::App& app, HookOptions& options)
 
 CLI::App* add_echo(CLI::App& app, EchoOptions& options)
 {
-  CLI::App* command = app.add_subcommand("echo", "The other process; started by the program itself");
+  CLI::App* command =
+    app.add_subcommand("echo", "The other process; started by the program itself");
   command->group("");
   command->add_option("--fd", options.fd)->required();
   command->add_option("--core", options.core)->required();

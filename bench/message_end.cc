@@ -10,7 +10,10 @@
 namespace bench {
 namespace {
 
-const char* topic_to(Side side) { return side == Side::pong ? "/bench/ping" : "/bench/pong"; }
+const char* topic_to(Side side)
+{
+  return side == Side::pong ? "/bench/ping" : "/bench/pong";
+}
 
 }  // namespace
 
@@ -44,6 +47,9 @@ void MessageEnd::begin(const Task& task)
 {
   mode_ = task.mode;
   size_bytes_ = task.size_bytes;
+  rounds_end_ = task.first_number + task.rounds;
+  loans_.clear();
+  next_loan_ = 0;
   spin_for_ = std::chrono::nanoseconds(task.spin_ns);
   if (mode_ == Mode::block) {
     wait_set_.add(*subscription_);
@@ -54,12 +60,18 @@ void MessageEnd::begin(const Task& task)
 
 void MessageEnd::prepare(std::uint64_t number)
 {
-  loan_ = written_loan(*publisher_, number, size_bytes_);
+  if (next_loan_ < loans_.size()) return;
+  loans_.clear();
+  loans_.reserve(batch);  // before a loan is open, so in private memory
+  next_loan_ = 0;
+  for (std::uint64_t ahead = 0; ahead < batch && number + ahead < rounds_end_; ++ahead) {
+    loans_.push_back(written_loan(*publisher_, number + ahead, size_bytes_));
+  }
 }
 
 void MessageEnd::send(std::uint64_t)
 {
-  if (publisher_->publish(std::move(loan_)) != agnocast::PublishStatus::published) {
+  if (publisher_->publish(std::move(loans_[next_loan_++])) != agnocast::PublishStatus::published) {
     throw Failure("a message was not published");
   }
 }
@@ -71,12 +83,20 @@ void MessageEnd::receive(std::uint64_t number, Peer& peer)
   } else {
     take_blocking(peer);
   }
+  expected_ = number;
+}
+
+void MessageEnd::finish()
+{
+  // Pong answers before it looks, and ping looks after it stopped the clock: what is measured ends
+  // when the message is in the receiver's hands.
   const Payload& payload = *received_;
-  const auto fill = static_cast<std::uint8_t>(number);
-  if (payload.number != number || payload.bytes.size() != size_bytes_ ||
+  const auto fill = static_cast<std::uint8_t>(expected_);
+  if (payload.number != expected_ || payload.bytes.size() != size_bytes_ ||
       payload.bytes.front() != fill || payload.bytes.back() != fill) {
-    throw Failure("message " + std::to_string(number) + " was not received as it was sent");
+    throw Failure("message " + std::to_string(expected_) + " was not received as it was sent");
   }
+  received_.reset();
 }
 
 void MessageEnd::take_polling(Peer& peer)

@@ -75,9 +75,8 @@ int run_publish(const PublishOptions& options)
   std::printf("pinned: publisher to core %d, subscriber to core %d\n", pins.ping, pins.pong);
 
   Rendezvous rendezvous = Rendezvous::create();
-  Peer peer =
-    Peer::start({"echo", "--fd", std::to_string(rendezvous.fd()), "--core",
-                 std::to_string(pins.pong), "--parent", std::to_string(getpid())});
+  Peer peer = Peer::start({"echo", "--fd", std::to_string(rendezvous.fd()), "--core",
+                           std::to_string(pins.pong), "--parent", std::to_string(getpid())});
   MessageEnd heard(Side::ping);
   heard.connect(peer);
   agnocast::Node node("alone");

@@ -19,8 +19,7 @@ namespace bench {
 
 Rendezvous::Rendezvous(int fd) : fd_(fd)
 {
-  void* address =
-    mmap(nullptr, sizeof(RendezvousPage), PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  void* address = mmap(nullptr, sizeof(RendezvousPage), PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
   if (address == MAP_FAILED) {
     const int error = errno;
     close(fd_);
@@ -41,7 +40,10 @@ Rendezvous Rendezvous::create()
   return Rendezvous(fd);
 }
 
-Rendezvous Rendezvous::open(int fd) { return Rendezvous(fd); }
+Rendezvous Rendezvous::open(int fd)
+{
+  return Rendezvous(fd);
+}
 
 Rendezvous::Rendezvous(Rendezvous&& other) noexcept
   : fd_(std::exchange(other.fd_, -1)), page_(std::exchange(other.page_, nullptr))

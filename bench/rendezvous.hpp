@@ -67,7 +67,8 @@ class Rendezvous
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
   void post(const Task& task);
-  /// The task after number `seen`, which is raised; false if it has to be asked for again, at the latest after a second.
+  /// The task after number `seen`, which is raised; false if it has to be asked for again, at the
+  /// latest after a second.
   bool next_task(std::uint32_t& seen, Task& task);
 
  private:

@@ -63,7 +63,7 @@ Colour colour_of(float height)
 /// A picture in floating point, 0 to 1, and how the plane is projected on it.
 class Canvas
 {
-public:
+ public:
   Canvas(const Range& x, const Range& y) : x_(x), y_(y)
   {
     const float longest = std::max(x.length(), y.length());
@@ -147,7 +147,7 @@ public:
     }
   }
 
-private:
+ private:
   static Colour grey(float shade) { return {shade, shade, shade * 1.3F}; }
 
   [[nodiscard]] int column_of(float x) const

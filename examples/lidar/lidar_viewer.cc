@@ -26,7 +26,7 @@ struct Options
 /// The state of a running viewer.
 class Viewer
 {
-public:
+ public:
   explicit Viewer(const Options& options)
     : options_(options), raw_(options.raw), filtered_(options.filtered)
   {
@@ -72,7 +72,7 @@ public:
 
   [[nodiscard]] bool saw_frames() const { return raw_.frames() + filtered_.frames() > 0; }
 
-private:
+ private:
   [[nodiscard]] bool done() const
   {
     return options_.frames != 0 && filtered_.frames() >= options_.frames;

@@ -13,7 +13,7 @@ namespace lidar {
 /// A file that cannot be read. `what()` names the file and the cause.
 class PcdError : public std::runtime_error
 {
-public:
+ public:
   using std::runtime_error::runtime_error;
 };
 
@@ -27,12 +27,7 @@ struct PcdField
   std::size_t offset_elements = 0;  ///< in a line of DATA ascii
 };
 
-enum class PcdEncoding
-{
-  ascii,
-  binary,
-  binary_compressed
-};
+enum class PcdEncoding { ascii, binary, binary_compressed };
 
 /// Invariants, whatever the file says: 1. fields is not empty. 2. point_bytes and point_elements
 /// are the sums over the fields and at least 1. 3. points * point_bytes does not overflow.

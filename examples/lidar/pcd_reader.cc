@@ -186,7 +186,7 @@ Scan read_compressed(const PcdHeader& header, std::string_view body)
 /// Takes numbers off the front of an ascii body.
 class Numbers
 {
-public:
+ public:
   explicit Numbers(std::string_view text) : text_(text) {}
 
   /// Throws if the text ends or goes on with something else.
@@ -210,7 +210,7 @@ public:
     return error == std::errc() ? value : std::numeric_limits<double>::quiet_NaN();
   }
 
-private:
+ private:
   std::string_view text_;
 };
 

@@ -24,7 +24,7 @@ using CloudPtr = agnocast::ipc_shared_ptr<const PointCloud>;
 /// One thread at a time.
 class ScanTrace
 {
-public:
+ public:
   void add_raw(const CloudPtr& raw);
   void add_filtered(const CloudPtr& filtered);
 
@@ -34,7 +34,7 @@ public:
 
   void print(std::ostream& out) const;
 
-private:
+ private:
   void pair_up();
 
   std::deque<CloudPtr> recent_raw_;

@@ -17,7 +17,7 @@ namespace lidar {
 /// Counts what one subscription receives. One thread at a time.
 class TransportStatistics
 {
-public:
+ public:
   explicit TransportStatistics(std::string topic) : topic_(std::move(topic)) {}
 
   /// Call first thing in the callback, with the time at which it began.
@@ -30,7 +30,7 @@ public:
   static void print_heading(std::ostream& out);
   void print_row(std::ostream& out) const;
 
-private:
+ private:
   [[nodiscard]] double latency_us(double quantile) const;
 
   std::string topic_;

@@ -13,7 +13,7 @@ namespace lidar {
 /// Keeps its tables, in private memory, from scan to scan. One thread at a time.
 class VoxelGrid
 {
-public:
+ public:
   explicit VoxelGrid(float leaf_size) : inverse_leaf_size_(1.0F / leaf_size) {}
 
   /// Sorts the cloud's points into cells. Points beyond the grid (a million cells from the origin)
@@ -26,7 +26,7 @@ public:
 
   [[nodiscard]] std::size_t size() const noexcept { return cells_.size(); }
 
-private:
+ private:
   struct Cell
   {
     std::uint64_t key;

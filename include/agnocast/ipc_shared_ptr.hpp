@@ -69,7 +69,9 @@ class ipc_shared_ptr
 
   constexpr ipc_shared_ptr() noexcept = default;
   constexpr ipc_shared_ptr(std::nullptr_t) noexcept {}
-  ipc_shared_ptr(const ipc_shared_ptr& other) noexcept : ipc_shared_ptr(other.ptr_, other.handle_) {}
+  ipc_shared_ptr(const ipc_shared_ptr& other) noexcept : ipc_shared_ptr(other.ptr_, other.handle_)
+  {
+  }
   ipc_shared_ptr(ipc_shared_ptr&& other) noexcept
     : ptr_(std::exchange(other.ptr_, nullptr)), handle_(std::exchange(other.handle_, nullptr))
   {

@@ -23,25 +23,39 @@ struct message_part;
 namespace internal {
 
 template <class T>
-inline constexpr bool always_refused =
-  std::is_reference_v<T> || std::is_polymorphic_v<T> || std::is_function_v<T> ||
-  std::is_member_pointer_v<T> ||
-  (std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>);
+inline constexpr bool always_refused = std::is_reference_v<T> || std::is_polymorphic_v<T> ||
+                                       std::is_function_v<T> || std::is_member_pointer_v<T> ||
+                                       (std::is_pointer_v<T> &&
+                                        std::is_function_v<std::remove_pointer_t<T>>);
 
 template <class T>
-struct is_process_bound : std::false_type {};
+struct is_process_bound : std::false_type
+{
+};
 template <class R, class... A>
-struct is_process_bound<std::function<R(A...)>> : std::true_type {};
+struct is_process_bound<std::function<R(A...)>> : std::true_type
+{
+};
 template <class T>
-struct is_process_bound<std::shared_ptr<T>> : std::true_type {};
+struct is_process_bound<std::shared_ptr<T>> : std::true_type
+{
+};
 template <class T>
-struct is_process_bound<std::weak_ptr<T>> : std::true_type {};
+struct is_process_bound<std::weak_ptr<T>> : std::true_type
+{
+};
 template <class T>
-struct is_process_bound<std::reference_wrapper<T>> : std::true_type {};
+struct is_process_bound<std::reference_wrapper<T>> : std::true_type
+{
+};
 template <>
-struct is_process_bound<std::any> : std::true_type {};
+struct is_process_bound<std::any> : std::true_type
+{
+};
 template <class C, class Tr>
-struct is_process_bound<std::basic_string_view<C, Tr>> : std::true_type {};
+struct is_process_bound<std::basic_string_view<C, Tr>> : std::true_type
+{
+};
 
 // `Path` is the chain of aggregates that the walk is inside of; it ends the walk of a type that
 // contains itself, such as struct Tree { std::vector<Tree> children; }.
@@ -51,12 +65,17 @@ constexpr bool part_allowed() noexcept;
 // Type arguments of a class template are parts of it: std::vector<std::function<void()>> is caught
 // through its element. Allocators, hashes and comparators pass.
 template <class T, class... Path>
-struct arguments_allowed : std::true_type {};
+struct arguments_allowed : std::true_type
+{
+};
 template <template <class...> class Template, class... Args, class... Path>
 struct arguments_allowed<Template<Args...>, Path...>
-    : std::bool_constant<(part_allowed<Args, Path...>() && ...)> {};
+  : std::bool_constant<(part_allowed<Args, Path...>() && ...)>
+{
+};
 template <template <class, std::size_t> class Template, class T, std::size_t N, class... Path>
-struct arguments_allowed<Template<T, N>, Path...> : std::bool_constant<part_allowed<T, Path...>()> {
+struct arguments_allowed<Template<T, N>, Path...> : std::bool_constant<part_allowed<T, Path...>()>
+{
 };
 
 // Probes to initialize a field with, without naming its type.
@@ -86,8 +105,10 @@ struct RefusedValue
 template <class T, class Probe, std::size_t... Before, std::size_t... After>
 constexpr bool field_takes(std::index_sequence<Before...>, std::index_sequence<After...>) noexcept
 {
-  return requires {
-    T{(static_cast<void>(Before), AnyValue{})..., Probe{}, (static_cast<void>(After), AnyValue{})...};
+  return requires
+  {
+    T{(static_cast<void>(Before), AnyValue{})..., Probe{},
+      (static_cast<void>(After), AnyValue{})...};
   };
 }
 template <class T, class Probe, std::size_t Index, std::size_t Count>

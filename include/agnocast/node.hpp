@@ -68,19 +68,19 @@ class AGNOCAST_PUBLIC Node
 
   /// A subscription whose callback runs in the thread that spins this node.
   template <class T, class Callback>
-    requires(!std::is_convertible_v<Callback, SubscriptionOptions>)
-  std::shared_ptr<Subscription<T>> create_subscription(std::string_view topic, const QoS& qos,
-                                                       Callback&& callback,
-                                                       const SubscriptionOptions& options = {})
+  requires(!std::is_convertible_v<Callback, SubscriptionOptions>)
+    std::shared_ptr<Subscription<T>> create_subscription(std::string_view topic, const QoS& qos,
+                                                         Callback&& callback,
+                                                         const SubscriptionOptions& options = {})
   {
     return std::make_shared<Subscription<T>>(*this, topic, qos, std::forward<Callback>(callback),
                                              options);
   }
   template <class T, class Callback>
-    requires(!std::is_convertible_v<Callback, SubscriptionOptions>)
-  std::shared_ptr<Subscription<T>> create_subscription(std::string_view topic, std::size_t depth,
-                                                       Callback&& callback,
-                                                       const SubscriptionOptions& options = {})
+  requires(!std::is_convertible_v<Callback, SubscriptionOptions>)
+    std::shared_ptr<Subscription<T>> create_subscription(std::string_view topic, std::size_t depth,
+                                                         Callback&& callback,
+                                                         const SubscriptionOptions& options = {})
   {
     return create_subscription<T>(topic, QoS(depth), std::forward<Callback>(callback), options);
   }

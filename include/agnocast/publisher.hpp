@@ -91,9 +91,10 @@ class Publisher : public PublisherBase
  public:
   using SharedPtr = std::shared_ptr<Publisher<T>>;
 
-  Publisher(Node& node, std::string_view topic, const QoS& qos, const PublisherOptions& options = {})
-    : PublisherBase(node, topic, type_identity<T>(), &destroy, !std::is_trivially_copyable_v<T>, qos,
-                    options)
+  Publisher(Node& node, std::string_view topic, const QoS& qos,
+            const PublisherOptions& options = {})
+    : PublisherBase(node, topic, type_identity<T>(), &destroy, !std::is_trivially_copyable_v<T>,
+                    qos, options)
   {
   }
 

@@ -24,7 +24,8 @@ enum class Durability : std::uint8_t {
 ///
 /// Publishers and subscriptions of any two settings connect; what is promised is the weaker of
 /// the two: a late subscription gets old messages only if both are transient_local, and a publish
-/// waits only if the publisher is keep_all and reliable, and only for subscriptions that are so too.
+/// waits only if the publisher is keep_all and reliable, and only for subscriptions that are so
+/// too.
 class QoS
 {
  public:

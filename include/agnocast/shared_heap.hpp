@@ -26,7 +26,8 @@ class AGNOCAST_PUBLIC SharedHeapScope
 };
 
 /// The opposite: while it exists, the calling thread's allocations go to the process's own malloc
-/// although it has loans open. For caches and logs that must not lie in shared memory.
+/// although it has loans or a SharedHeapScope open, before or after it. For caches and logs that
+/// must not lie in shared memory.
 class AGNOCAST_PUBLIC PrivateHeapScope
 {
  public:

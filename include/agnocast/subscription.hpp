@@ -52,7 +52,8 @@ class AGNOCAST_PUBLIC SubscriptionBase
   [[nodiscard]] std::uint64_t lost_count() const noexcept;
   /// Messages that are held now.
   [[nodiscard]] std::size_t held_count() const noexcept;
-  /// True if take() would find a message. No system call unless publishers came or went.
+  /// True if take() would give a message: there is one, and a hold is free. No system call unless
+  /// publishers came or went.
   [[nodiscard]] bool has_message() const;
 
  protected:
@@ -91,9 +92,9 @@ class Subscription : public SubscriptionBase
   /// With a callback, which spin() calls. It may take const ipc_shared_ptr<const T>&,
   /// ipc_shared_ptr<const T> or std::shared_ptr<const T>, and after it const MessageInfo&.
   template <class Callback>
-    requires(!std::is_convertible_v<Callback, SubscriptionOptions>)
-  Subscription(Node& node, std::string_view topic, const QoS& qos, Callback&& callback,
-               const SubscriptionOptions& options = {})
+  requires(!std::is_convertible_v<Callback, SubscriptionOptions>)
+    Subscription(Node& node, std::string_view topic, const QoS& qos, Callback&& callback,
+                 const SubscriptionOptions& options = {})
     : SubscriptionBase(node, topic, type_identity<T>(), qos, options,
                        erase(std::forward<Callback>(callback)))
   {

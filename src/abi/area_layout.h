@@ -36,7 +36,8 @@
 /* What the kernel leaves in `alive` when the owner is gone, however it went. */
 #define AGNOCAST_ALIVE_OWNER_DIED 0x40000000u
 
-struct agnocast_area_header {
+struct agnocast_area_header
+{
   uint64_t magic; /* stored last when the area is made */
   uint32_t abi_version;
   uint32_t domain;
@@ -56,7 +57,8 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_area_header) == 192, "area header");
 
 /* Wait set i of the process; word i of the doorbell wakes it.
  * sleeping: 1 from before the wait set's last look at its rings until it is awake again. */
-struct agnocast_waiter {
+struct agnocast_waiter
+{
   uint32_t sleeping __attribute__((aligned(64)));
   uint32_t reserved[15];
 };
@@ -65,7 +67,8 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_waiter) == 64, "waiter");
 #define AGNOCAST_WAITERS_OFFSET 0x1000ull
 AGNOCAST_LAYOUT(AGNOCAST_WAITERS_OFFSET + AGNOCAST_WAITERS * 64u <= AGNOCAST_CONTROL, "waiters");
 
-struct agnocast_doorbell {
+struct agnocast_doorbell
+{
   uint32_t words[AGNOCAST_WAITERS];
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_doorbell) == AGNOCAST_PAGE, "doorbell");
@@ -73,7 +76,8 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_doorbell) == AGNOCAST_PAGE, "doorbell");
 /* One published message. seq: 0 while the entry is empty, retired or being written; the sequence
  * number while the message can be taken. An entry has a cache line of its own: retiring one
  * message must not disturb the reader of the next. */
-struct agnocast_ring_entry {
+struct agnocast_ring_entry
+{
   uint64_t seq __attribute__((aligned(64)));
   uint64_t address;
   uint64_t stamp_ns; /* CLOCK_MONOTONIC at publish */
@@ -83,13 +87,15 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_ring_entry) == 64, "ring entry");
 
 /* One for each publisher, in its area.
  * Invariants: 1. tail - 1 <= head. 2. Sequences in [tail, head] are takeable unless retired early.
- * 3. There are more entries than messages in [tail, head], so the entry being written is retired. */
-struct agnocast_ring {
+ * 3. There are more entries than messages in [tail, head], so the entry being written is retired.
+ */
+struct agnocast_ring
+{
   uint64_t publisher_id __attribute__((aligned(64))); /* 0: this memory is no ring any more */
   uint32_t waiter; /* of a publisher that waits for room, else AGNOCAST_NO_WAITER */
   uint32_t reserved0[13];
   uint64_t head __attribute__((aligned(64))); /* last published sequence; 0: none */
-  uint64_t tail;    /* oldest sequence still takeable; first is 1 */
+  uint64_t tail;                              /* oldest sequence still takeable; first is 1 */
   uint64_t entries; /* offset of the entries, a multiple of 64, plus log2 of how many there are */
   uint64_t reserved1[5];
 };
@@ -98,10 +104,11 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_ring) == 128, "ring");
 #define AGNOCAST_RING_ENTRIES_LOG2_MAX 20u
 
 /* One for each subscription, in its area: the head of the list of its connections. */
-struct agnocast_subscription {
+struct agnocast_subscription
+{
   uint64_t subscription_id __attribute__((aligned(64))); /* 0: no subscription any more */
-  uint64_t first_connection; /* offset; 0: none */
-  uint32_t waiter;           /* index of the wait set, or AGNOCAST_NO_WAITER */
+  uint64_t first_connection;                             /* offset; 0: none */
+  uint32_t waiter; /* index of the wait set, or AGNOCAST_NO_WAITER */
   uint32_t reserved[11];
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_subscription) == 64, "subscription");
@@ -113,13 +120,14 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_subscription) == 64, "subscription");
  * Invariants: 1. cursor only grows while publisher_id stays. 2. A message of which the sequence
  * stands in holds[0..holds_end) is not freed. 3. holds_end only grows, before a hold above it is
  * set. */
-struct agnocast_connection {
+struct agnocast_connection
+{
   uint64_t publisher_id __attribute__((aligned(64))); /* 0: no connection any more */
-  uint64_t next;       /* offset of the next connection; 0: last */
+  uint64_t next;                                      /* offset of the next connection; 0: last */
   uint32_t holds_capacity;
   uint32_t holds_end;
-  uint64_t cursor;     /* the next sequence to take */
-  uint64_t holds[4];   /* holds_capacity of them follow in the same block; 0: free */
+  uint64_t cursor;   /* the next sequence to take */
+  uint64_t holds[4]; /* holds_capacity of them follow in the same block; 0: free */
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_connection) == 64, "connection");
 #define AGNOCAST_HOLDS_OFFSET 32u
@@ -129,7 +137,8 @@ static_assert(offsetof(struct agnocast_connection, holds) == AGNOCAST_HOLDS_OFFS
 
 #define AGNOCAST_ANNOUNCEMENT_MAGIC 0x31434e4e41534741ull /* "AGSANNC1" */
 /* What a new publisher puts into the queue of a process that subscribes to its topic. */
-struct agnocast_announcement {
+struct agnocast_announcement
+{
   uint64_t magic;
   uint64_t publisher_id;
   uint64_t process_id;

@@ -21,8 +21,8 @@
  *
  * If the writer dies half-way: before the state word, the record is still free and will be written
  * anew; between state word and high-water mark, the record is out of sight and its index is the
- * next to be given out; before the generation, the topic's other ends learn of it at the next change
- * or when the dead process is removed.
+ * next to be given out; before the generation, the topic's other ends learn of it at the next
+ * change or when the dead process is removed.
  */
 #ifndef AGNOCAST_ABI_REGISTRY_LAYOUT_H
 #define AGNOCAST_ABI_REGISTRY_LAYOUT_H
@@ -44,7 +44,8 @@ enum agnocast_history { AGNOCAST_KEEP_LAST = 0, AGNOCAST_KEEP_ALL = 1 };
 enum agnocast_reliability { AGNOCAST_BEST_EFFORT = 0, AGNOCAST_RELIABLE = 1 };
 enum agnocast_durability { AGNOCAST_VOLATILE = 0, AGNOCAST_TRANSIENT_LOCAL = 1 };
 
-struct agnocast_registry_header {
+struct agnocast_registry_header
+{
   uint64_t magic; /* stored last when the registry is made */
   uint32_t abi_version;
   uint32_t total_bytes;
@@ -59,14 +60,15 @@ struct agnocast_registry_header {
   uint32_t processes_end; /* high-water marks: records at and above were never live */
   uint32_t topics_end;
   uint32_t endpoints_end;
-  uint32_t next_slot; /* where the search for a free slot begins, so that none is reused early */
+  uint32_t next_slot;  /* where the search for a free slot begins, so that none is reused early */
   uint64_t generation; /* changes with every change of the registry */
   uint64_t reserved[5];
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_registry_header) == 128, "registry header");
 
 /* Record i owns slot i of the window. */
-struct agnocast_process_record {
+struct agnocast_process_record
+{
   uint32_t state;
   int32_t pid; /* in its own pid namespace */
   uint64_t id;
@@ -78,7 +80,8 @@ struct agnocast_process_record {
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_process_record) == 128, "process record");
 
-struct agnocast_topic_record {
+struct agnocast_topic_record
+{
   uint32_t state;
   uint32_t reserved0;
   uint64_t generation;
@@ -91,15 +94,16 @@ struct agnocast_topic_record {
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_topic_record) == 576, "topic record");
 
-struct agnocast_endpoint_record {
+struct agnocast_endpoint_record
+{
   uint32_t state;
   uint32_t kind; /* agnocast_endpoint_kind */
   uint64_t id;
   uint64_t process_id;
-  uint32_t process; /* index of its record */
-  uint32_t topic;   /* index of its record */
+  uint32_t process;        /* index of its record */
+  uint32_t topic;          /* index of its record */
   uint64_t control_offset; /* of its ring or subscription, from the start of the process's area */
-  uint32_t depth; /* 0: closed, and waiting for the last of its holds */
+  uint32_t depth;          /* 0: closed, and waiting for the last of its holds */
   uint8_t history;
   uint8_t reliability;
   uint8_t durability;
@@ -109,7 +113,8 @@ struct agnocast_endpoint_record {
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_endpoint_record) == 320, "endpoint record");
 
-struct agnocast_registry {
+struct agnocast_registry
+{
   struct agnocast_registry_header header;
   struct agnocast_process_record processes[AGNOCAST_PROCESS_CAPACITY];
   struct agnocast_topic_record topics[AGNOCAST_TOPIC_CAPACITY];

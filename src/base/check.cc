@@ -8,7 +8,8 @@ namespace agnocast::internal {
 
 void check_failed(const char* expression, const char* file, int line) noexcept
 {
-  std::fprintf(stderr, "agnocast: internal error: %s does not hold (%s:%d)\n", expression, file, line);
+  std::fprintf(stderr, "agnocast: internal error: %s does not hold (%s:%d)\n", expression, file,
+               line);
   std::abort();
 }
 

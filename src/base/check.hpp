@@ -11,7 +11,7 @@ namespace agnocast::internal {
 
 }  // namespace agnocast::internal
 
-#define AGNOCAST_CHECK(expression)                                                     \
-  (__builtin_expect(static_cast<bool>(expression), 1)                                  \
-     ? static_cast<void>(0)                                                            \
+#define AGNOCAST_CHECK(expression)                    \
+  (__builtin_expect(static_cast<bool>(expression), 1) \
+     ? static_cast<void>(0)                           \
      : ::agnocast::internal::check_failed(#expression, __FILE__, __LINE__))

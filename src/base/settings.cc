@@ -110,7 +110,8 @@ Status read_window(Settings& settings)
     if (!given) return bad("AGNOCAST_WINDOW", value, wanted);
     slot = *given;
   } else {
-    slot = AGNOCAST_SLOT_BYTES_MIN;  // as many slots as there can be processes, if the window allows
+    slot =
+      AGNOCAST_SLOT_BYTES_MIN;  // as many slots as there can be processes, if the window allows
     while (slot * 2 * 1024 <= *bytes) slot *= 2;
   }
   constexpr std::uint64_t unit = 0x10000;

@@ -17,6 +17,7 @@ struct WindowSetting
   std::uint64_t base;
   std::uint64_t bytes;
   std::uint64_t slot_bytes;
+  bool operator==(const WindowSetting&) const = default;
 };
 
 struct Settings
@@ -26,12 +27,12 @@ struct Settings
 
   enum class Access { owner, group, all };
 
-  std::uint32_t domain = 0;                               ///< AGNOCAST_DOMAIN_ID
-  std::size_t mempool_bytes = mempool_default;            ///< AGNOCAST_MEMPOOL_SIZE, rounded up
-  std::string mempool_source = "AGNOCAST_MEMPOOL_SIZE";   ///< the variable that was used
-  bool heap_all = false;                                  ///< AGNOCAST_HEAP
-  std::optional<WindowSetting> window;                    ///< AGNOCAST_WINDOW
-  Access access = Access::owner;                          ///< AGNOCAST_ACCESS
+  std::uint32_t domain = 0;                              ///< AGNOCAST_DOMAIN_ID
+  std::size_t mempool_bytes = mempool_default;           ///< AGNOCAST_MEMPOOL_SIZE, rounded up
+  std::string mempool_source = "AGNOCAST_MEMPOOL_SIZE";  ///< the variable that was used
+  bool heap_all = false;                                 ///< AGNOCAST_HEAP
+  std::optional<WindowSetting> window;                   ///< AGNOCAST_WINDOW
+  Access access = Access::owner;                         ///< AGNOCAST_ACCESS
   std::string access_group;
 };
 

@@ -45,8 +45,10 @@ TEST(Settings, AreAllOptional)
 
 TEST(Settings, TheMempoolSizeIsRoundedUpToWholeHundredsOfKilobytes)
 {
-  for (const auto& [text, bytes] : {std::pair{"1", 102'400u}, {"102400", 102'400u},
-                                    {"102401", 204'800u}, {"0x20000", 204'800u}}) {
+  for (const auto& [text, bytes] : {std::pair{"1", 102'400u},
+                                    {"102400", 102'400u},
+                                    {"102401", 204'800u},
+                                    {"0x20000", 204'800u}}) {
     const Variable variable("AGNOCAST_MEMPOOL_SIZE", text);
     EXPECT_EQ(read_settings()->mempool_bytes, bytes) << text;
   }
@@ -63,8 +65,8 @@ TEST(Settings, TheNewerNameOfTheMempoolSizeWins)
 
 TEST(Settings, ThatAreNoNumbersAreRefusedWithNameAndValue)
 {
-  for (const char* value : {"abc", "0", "-5", "1e9", "", " 5", "5 ", "0x", "99999999999999999999999",
-                            "9223372036854775807"}) {
+  for (const char* value : {"abc", "0", "-5", "1e9", "", " 5", "5 ", "0x",
+                            "99999999999999999999999", "9223372036854775807"}) {
     expect_refused("AGNOCAST_MEMPOOL_SIZE", value);
     expect_refused("MEMPOOL_SIZE", value);
   }
@@ -87,10 +89,10 @@ TEST(Settings, OfChoiceTakeOnlyWhatTheyOffer)
 
 TEST(Settings, AWindowHasABaseASizeAndSlotsThatFit)
 {
-  for (const char* value : {"0x200000000000", "x:y", "0x200000000000:", "0:0x4000000000",
-                            "0x200000000001:0x4000000000", "0x200000000000:0x1000",
-                            "0x200000000000:0x4000000000:0x1000", "0x7fff00000000:0x4000000000",
-                            "0x200000000000:0x4000000000:0x8000000000", "1:2:3:4"}) {
+  for (const char* value :
+       {"0x200000000000", "x:y", "0x200000000000:", "0:0x4000000000", "0x200000000001:0x4000000000",
+        "0x200000000000:0x1000", "0x200000000000:0x4000000000:0x1000",
+        "0x7fff00000000:0x4000000000", "0x200000000000:0x4000000000:0x8000000000", "1:2:3:4"}) {
     expect_refused("AGNOCAST_WINDOW", value);
   }
   {

@@ -23,7 +23,7 @@ namespace agnocast::internal {
 //      is in a thread cache or was returned to its slab (0 is allowed before its first use).
 class BlockMap
 {
-public:
+ public:
   static constexpr std::uint8_t kLive = 0x80;
   static constexpr std::uint8_t kResting = 0x40;
   static constexpr std::uint8_t kClassMask = 0x1f;
@@ -52,7 +52,7 @@ public:
     std::memset(bytes_ + offset / kGranule, 0, bytes / kGranule);
   }
 
-private:
+ private:
   void store(std::size_t offset, std::uint8_t value) const noexcept
   {
     std::atomic_ref<std::uint8_t>(bytes_[offset / kGranule])

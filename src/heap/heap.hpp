@@ -43,7 +43,7 @@ struct HeapStatistics
 //   3. A thread uses a cache only of the heap it allocates from, known by a never repeated number.
 class Heap
 {
-public:
+ public:
   // Makes a heap for the region [base, base + bytes), page aligned, whose first `secured` bytes are
   // usable already. The object lives in private memory from `host` and is never destroyed
   // implicitly. nullptr if there is no memory or the region is empty or larger than 8 TiB. Several
@@ -103,7 +103,7 @@ public:
   // Returns everything in the calling thread's cache to the slabs. Visits each class.
   void flush_thread_cache() noexcept;
 
-private:
+ private:
   Heap(std::byte* base, std::size_t bytes, std::size_t secured, const HeapHost& host,
        std::byte* metadata, std::size_t metadata_bytes) noexcept;
 

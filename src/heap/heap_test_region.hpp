@@ -15,7 +15,7 @@ namespace agnocast::internal {
 // Maps a region of which only what was secured can be touched; anything else is a segment fault.
 class TestRegion
 {
-public:
+ public:
   explicit TestRegion(std::size_t bytes, std::size_t secure_limit = SIZE_MAX)
     : limit(secure_limit), bytes_(bytes)
   {
@@ -41,7 +41,7 @@ public:
   std::atomic<std::size_t> limit;
   static inline std::atomic<bool> refuse_mapping{false};
 
-private:
+ private:
   static constexpr int kPrivate = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
   static void* map_private(std::size_t bytes)
@@ -73,7 +73,7 @@ private:
 // A heap over such a region, audited when the test ends.
 class TestHeap
 {
-public:
+ public:
   explicit TestHeap(std::size_t bytes, std::size_t secure_limit = SIZE_MAX)
     : region(bytes, secure_limit), heap_(Heap::create(region.base(), bytes, 0, region.host()))
   {
@@ -91,7 +91,7 @@ public:
 
   TestRegion region;
 
-private:
+ private:
   Heap* heap_;
 };
 

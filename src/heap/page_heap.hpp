@@ -16,11 +16,7 @@
 namespace agnocast::internal {
 
 // What a run in use serves as.
-enum class RunKind : std::uint8_t
-{
-  block = 1,
-  slab = 2
-};
+enum class RunKind : std::uint8_t { block = 1, slab = 2 };
 
 // Hands out runs of 4 KiB pages of the region and takes them back. Pages below `top` were handed
 // out at least once and are reused for ever; pages above it are fresh, costly, and taken only if no
@@ -36,7 +32,7 @@ enum class RunKind : std::uint8_t
 //   5. top * 4096 <= secured <= bytes of the region.
 class PageHeap
 {
-public:
+ public:
   // Private zeroed memory needed for a region of `pages`; little of it is ever touched.
   static constexpr std::size_t metadata_bytes(std::size_t pages)
   {
@@ -85,13 +81,8 @@ public:
     }
   }
 
-private:
-  enum class Tag : std::uint8_t
-  {
-    inside = 0,
-    free = 1,
-    used = 2
-  };
+ private:
+  enum class Tag : std::uint8_t { inside = 0, free = 1, used = 2 };
   struct PageInfo
   {
     std::uint32_t pages;  // at the first and last page of a run: its length

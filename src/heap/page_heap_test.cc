@@ -18,21 +18,21 @@ namespace {
 // Numbers in [0, below), the same in each run.
 class Draw
 {
-public:
+ public:
   explicit Draw(std::uint32_t seed) : random_(seed) {}
   std::uint32_t operator()(std::uint32_t below)
   {
     return static_cast<std::uint32_t>(random_() % below);
   }
 
-private:
+ private:
   std::mt19937 random_;
 };
 
 // A page heap never touches its region, so a bare address will do.
 class PageHeapTest : public ::testing::Test
 {
-protected:
+ protected:
   static constexpr std::uint32_t kPages = 1U << 16;
 
   static bool secure(void* context, std::size_t end)

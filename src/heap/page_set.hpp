@@ -18,7 +18,7 @@ inline constexpr std::uint32_t kNoPage = UINT32_MAX;
 //   1. Bit i of level n + 1 is set if and only if word i of level n is not zero.
 class PageSet
 {
-public:
+ public:
   // Zeroed memory that a set over [0, pages) needs.
   static constexpr std::size_t metadata_bytes(std::size_t pages)
   {
@@ -89,7 +89,7 @@ public:
     return members;
   }
 
-private:
+ private:
   static std::uint32_t highest(std::uint64_t word)
   {
     return 63U - static_cast<std::uint32_t>(std::countl_zero(word));

@@ -28,7 +28,7 @@ namespace agnocast::internal {
 //   4. The record of a slab is number first page / 16: no two runs of 16 pages share one.
 class SlabHeap
 {
-public:
+ public:
   // Private zeroed memory needed for a region of `pages`; little of it is ever touched.
   static constexpr std::size_t metadata_bytes(std::size_t pages)
   {
@@ -57,7 +57,7 @@ public:
   // everything; the caller holds lock() and the page heap's.
   const char* audit(std::size_t& taken) const noexcept;
 
-private:
+ private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
   static constexpr std::size_t kWords = kSlabBytes / kGranule / 64;
 

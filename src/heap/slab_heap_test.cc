@@ -14,7 +14,7 @@ namespace {
 // A slab heap never touches its region, so a bare address will do.
 class SlabHeapTest : public ::testing::Test
 {
-protected:
+ protected:
   static constexpr std::uint32_t kPages = 1024;
 
   const char* audit(std::size_t& taken)

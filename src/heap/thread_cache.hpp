@@ -25,7 +25,7 @@ class Heap;
 //   2. All blocks are of the heap `heap`.
 class ThreadCache
 {
-public:
+ public:
   static constexpr std::size_t kMost = 64;
 
   // The block that came last, or nullptr.
@@ -63,7 +63,7 @@ public:
 
   Heap* heap = nullptr;
 
-private:
+ private:
   friend class ThreadCachePool;
 
   static constexpr auto kCapacity = [] {
@@ -93,7 +93,7 @@ private:
 // O(1).
 class ThreadCachePool
 {
-public:
+ public:
   explicit ThreadCachePool(const HeapHost& host) noexcept : host_(host) {}
 
   // An empty cache, or nullptr if there is no memory.
@@ -108,7 +108,7 @@ public:
   void lock() noexcept { mutex_.lock(); }
   void unlock() noexcept { mutex_.unlock(); }
 
-private:
+ private:
   const HeapHost host_;
   mutable std::mutex mutex_;
   ThreadCache* all_ = nullptr;

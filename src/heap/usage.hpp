@@ -12,7 +12,7 @@ namespace agnocast::internal {
 //   1. peak() is at least every value that used() took.
 class Usage
 {
-public:
+ public:
   void add(std::size_t bytes) noexcept
   {
     const std::size_t now = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
@@ -24,7 +24,7 @@ public:
   std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   std::size_t peak() const noexcept { return peak_.load(std::memory_order_relaxed); }
 
-private:
+ private:
   std::atomic<std::size_t> used_{0};
   std::atomic<std::size_t> peak_{0};
 };

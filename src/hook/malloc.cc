@@ -19,7 +19,10 @@ namespace {
 
 // The window, in this library's own data: the shortest way to it for every free().
 alignas(32) WindowRange window;
-__attribute__((constructor)) void watch_window() { mirror_window_range(&window); }
+__attribute__((constructor)) void watch_window()
+{
+  mirror_window_range(&window);
+}
 
 bool is_in_window(const void* block)
 {
@@ -128,7 +131,8 @@ void first_free(void* block) noexcept
 void* first_calloc(std::size_t count, std::size_t bytes) noexcept
 {
   resolve();
-  return next_calloc == first_calloc ? bootstrap_allocate(count * bytes) : next_calloc(count, bytes);
+  return next_calloc == first_calloc ? bootstrap_allocate(count * bytes)
+                                     : next_calloc(count, bytes);
 }
 void* first_realloc(void* block, std::size_t bytes) noexcept
 {
@@ -158,7 +162,10 @@ void* aligned(std::size_t alignment, std::size_t bytes)
   return next_memalign(alignment, bytes);
 }
 
-bool is_power_of_two(std::size_t value) { return value != 0 && (value & (value - 1)) == 0; }
+bool is_power_of_two(std::size_t value)
+{
+  return value != 0 && (value & (value - 1)) == 0;
+}
 
 constexpr std::size_t page = 4096;
 
@@ -241,7 +248,10 @@ AGNOCAST_PUBLIC void* memalign(std::size_t alignment, std::size_t bytes) noexcep
   return in::aligned(power, bytes);
 }
 
-AGNOCAST_PUBLIC void* valloc(std::size_t bytes) noexcept { return in::aligned(in::page, bytes); }
+AGNOCAST_PUBLIC void* valloc(std::size_t bytes) noexcept
+{
+  return in::aligned(in::page, bytes);
+}
 
 AGNOCAST_PUBLIC void* pvalloc(std::size_t bytes) noexcept
 {

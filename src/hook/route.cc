@@ -88,7 +88,10 @@ void make_key() noexcept
   key_made.store(true, std::memory_order_release);
 }
 
-Heap* heap_in_use() noexcept { return shared_heap.load(std::memory_order_acquire); }
+Heap* heap_in_use() noexcept
+{
+  return shared_heap.load(std::memory_order_acquire);
+}
 
 void* out_of_memory() noexcept
 {
@@ -138,7 +141,10 @@ void open_all_windows() noexcept
   idle_window.open.store(1);
 }
 
-void mirror_window_range(WindowRange* copy) noexcept { watch_window_range(copy); }
+void mirror_window_range(WindowRange* copy) noexcept
+{
+  watch_window_range(copy);
+}
 
 void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept
 {
@@ -192,7 +198,8 @@ void* route_reallocate(const NextMalloc& next, void* block, std::size_t bytes) n
     void* moved = heap->reallocate(block, bytes);
     return moved != nullptr ? moved : out_of_memory();
   }
-  const std::size_t old_bytes = in_window ? route_usable_size(block) : next.malloc_usable_size(block);
+  const std::size_t old_bytes =
+    in_window ? route_usable_size(block) : next.malloc_usable_size(block);
   void* fresh = to_shared ? heap->allocate(bytes) : next.malloc(bytes);
   if (fresh == nullptr) return out_of_memory();
   std::memcpy(fresh, block, old_bytes < bytes ? old_bytes : bytes);
@@ -236,7 +243,10 @@ __attribute__((constructor)) void start_heap_of_all()
   open_all_windows();
 }
 
-__attribute__((destructor)) void leave_domain() { Runtime::instance().leave(); }
+__attribute__((destructor)) void leave_domain()
+{
+  Runtime::instance().leave();
+}
 
 }  // namespace
 

@@ -6,19 +6,20 @@ typedef struct agnocast_registry registry_t;
 
 #define OFFSET_OF(type, member) __builtin_offsetof(type, member)
 
-static const registry_t *registry_of(const struct agnocast_ledger *ledger)
+static const registry_t* registry_of(const struct agnocast_ledger* ledger)
 {
-  return (const registry_t *)(const void *)ledger->pages;
+  return (const registry_t*)(const void*)ledger->pages;
 }
 
-static uint32_t load32(const uint32_t *word)
+static uint32_t load32(const uint32_t* word)
 {
-  return *(const volatile uint32_t *)word; /* once: a peer may write meanwhile if the file is open to it */
+  return *(
+    const volatile uint32_t*)word; /* once: a peer may write meanwhile if the file is open to it */
 }
 
-static uint64_t load64(const uint64_t *word)
+static uint64_t load64(const uint64_t* word)
 {
-  return *(const volatile uint64_t *)word;
+  return *(const volatile uint64_t*)word;
 }
 
 static uint32_t lower(uint32_t a, uint32_t b)
@@ -26,70 +27,65 @@ static uint32_t lower(uint32_t a, uint32_t b)
   return a < b ? a : b;
 }
 
-static int same_name(const char *a, const char *b, uint32_t bytes)
+static int same_name(const char* a, const char* b, uint32_t bytes)
 {
   uint32_t i;
 
   for (i = 0; i < bytes; i++) {
-    if (a[i] != b[i])
-      return 0;
-    if (a[i] == 0)
-      return 1;
+    if (a[i] != b[i]) return 0;
+    if (a[i] == 0) return 1;
   }
   return 0; /* unterminated: equal to nothing */
 }
 
-static int is_terminated(const char *name, uint32_t bytes)
+static int is_terminated(const char* name, uint32_t bytes)
 {
   uint32_t i;
 
   for (i = 0; i < bytes; i++)
-    if (name[i] == 0)
-      return i != 0;
+    if (name[i] == 0) return i != 0;
   return 0;
 }
 
-static void copy_name(char *to, const char *from, uint32_t bytes)
+static void copy_name(char* to, const char* from, uint32_t bytes)
 {
   uint32_t i = 0;
 
-  for (; i < bytes - 1 && from[i] != 0; i++)
-    to[i] = from[i];
-  for (; i < bytes; i++)
-    to[i] = 0;
+  for (; i < bytes - 1 && from[i] != 0; i++) to[i] = from[i];
+  for (; i < bytes; i++) to[i] = 0;
 }
 
-static enum agnocast_ledger_status store(struct agnocast_ledger *ledger, uint64_t offset,
-                                         const void *source, uint64_t bytes)
+static enum agnocast_ledger_status store(struct agnocast_ledger* ledger, uint64_t offset,
+                                         const void* source, uint64_t bytes)
 {
   ledger->store_error = ledger->store(ledger->context, offset, source, bytes);
   return ledger->store_error == 0 ? AGNOCAST_LEDGER_OK : AGNOCAST_LEDGER_STORE_FAILED;
 }
 
-static enum agnocast_ledger_status store32(struct agnocast_ledger *ledger, uint64_t offset,
+static enum agnocast_ledger_status store32(struct agnocast_ledger* ledger, uint64_t offset,
                                            uint32_t value)
 {
   return store(ledger, offset, &value, sizeof(value));
 }
 
-static enum agnocast_ledger_status store64(struct agnocast_ledger *ledger, uint64_t offset,
+static enum agnocast_ledger_status store64(struct agnocast_ledger* ledger, uint64_t offset,
                                            uint64_t value)
 {
   return store(ledger, offset, &value, sizeof(value));
 }
 
-#define TRY(expression)                                     \
-  do {                                                      \
-    const enum agnocast_ledger_status try_ = (expression);  \
-    if (try_ != AGNOCAST_LEDGER_OK)                         \
-      return try_;                                          \
+#define TRY(expression)                                    \
+  do {                                                     \
+    const enum agnocast_ledger_status try_ = (expression); \
+    if (try_ != AGNOCAST_LEDGER_OK) return try_;           \
   } while (0)
 
 #define HEADER_OFFSET(member) OFFSET_OF(registry_t, header.member)
 
 static uint64_t process_offset(uint32_t index)
 {
-  return OFFSET_OF(registry_t, processes) + (uint64_t)index * sizeof(struct agnocast_process_record);
+  return OFFSET_OF(registry_t, processes) +
+         (uint64_t)index * sizeof(struct agnocast_process_record);
 }
 
 static uint64_t topic_offset(uint32_t index)
@@ -103,90 +99,85 @@ static uint64_t endpoint_offset(uint32_t index)
          (uint64_t)index * sizeof(struct agnocast_endpoint_record);
 }
 
-static uint32_t processes_end(const registry_t *registry)
+static uint32_t processes_end(const registry_t* registry)
 {
   return lower(load32(&registry->header.processes_end), AGNOCAST_PROCESS_CAPACITY);
 }
 
-static uint32_t topics_end(const registry_t *registry)
+static uint32_t topics_end(const registry_t* registry)
 {
   return lower(load32(&registry->header.topics_end), AGNOCAST_TOPIC_CAPACITY);
 }
 
-static uint32_t endpoints_end(const registry_t *registry)
+static uint32_t endpoints_end(const registry_t* registry)
 {
   return lower(load32(&registry->header.endpoints_end), AGNOCAST_ENDPOINT_CAPACITY);
 }
 
-static int is_live_process(const registry_t *registry, uint32_t index, uint64_t id)
+static int is_live_process(const registry_t* registry, uint32_t index, uint64_t id)
 {
   return index < processes_end(registry) &&
          load32(&registry->processes[index].state) == AGNOCAST_LIVE &&
          load64(&registry->processes[index].id) == id;
 }
 
-static enum agnocast_ledger_status next_id(struct agnocast_ledger *ledger, uint64_t *id)
+static enum agnocast_ledger_status next_id(struct agnocast_ledger* ledger, uint64_t* id)
 {
   *id = load64(&registry_of(ledger)->header.next_id);
-  if (*id == 0 || *id == UINT64_MAX)
-    return AGNOCAST_LEDGER_CORRUPT;
+  if (*id == 0 || *id == UINT64_MAX) return AGNOCAST_LEDGER_CORRUPT;
   return store64(ledger, HEADER_OFFSET(next_id), *id + 1);
 }
 
-static enum agnocast_ledger_status advance_generation(struct agnocast_ledger *ledger)
+static enum agnocast_ledger_status advance_generation(struct agnocast_ledger* ledger)
 {
   return store64(ledger, HEADER_OFFSET(generation),
                  load64(&registry_of(ledger)->header.generation) + 1);
 }
 
-static enum agnocast_ledger_status advance_topic(struct agnocast_ledger *ledger, uint32_t topic)
+static enum agnocast_ledger_status advance_topic(struct agnocast_ledger* ledger, uint32_t topic)
 {
   return store64(ledger, topic_offset(topic) + OFFSET_OF(struct agnocast_topic_record, generation),
                  load64(&registry_of(ledger)->topics[topic].generation) + 1);
 }
 
-enum agnocast_ledger_status agnocast_ledger_check(const struct agnocast_ledger *ledger)
+enum agnocast_ledger_status agnocast_ledger_check(const struct agnocast_ledger* ledger)
 {
-  const struct agnocast_registry_header *header = &registry_of(ledger)->header;
+  const struct agnocast_registry_header* header = &registry_of(ledger)->header;
   const uint64_t magic = load64(&header->magic);
   const uint32_t capacity = load32(&header->process_capacity);
   const uint64_t base = load64(&header->window_base);
   const uint64_t window = load64(&header->window_bytes);
   const uint64_t slot = load64(&header->slot_bytes);
 
-  if (magic == 0)
-    return AGNOCAST_LEDGER_BLANK;
-  if (magic != AGNOCAST_REGISTRY_MAGIC)
-    return AGNOCAST_LEDGER_FOREIGN;
+  if (magic == 0) return AGNOCAST_LEDGER_BLANK;
+  if (magic != AGNOCAST_REGISTRY_MAGIC) return AGNOCAST_LEDGER_FOREIGN;
   if (load32(&header->abi_version) != AGNOCAST_ABI_VERSION ||
       load32(&header->total_bytes) != sizeof(registry_t) ||
       load32(&header->topic_capacity) != AGNOCAST_TOPIC_CAPACITY ||
       load32(&header->endpoint_capacity) != AGNOCAST_ENDPOINT_CAPACITY)
     return AGNOCAST_LEDGER_VERSION;
-  if (capacity == 0 || capacity > AGNOCAST_PROCESS_CAPACITY || slot == 0 || window / slot < capacity ||
-      base + window < base || (base | slot) % 4096 != 0)
+  if (capacity == 0 || capacity > AGNOCAST_PROCESS_CAPACITY || slot == 0 ||
+      window / slot < capacity || base + window < base || (base | slot) % 4096 != 0)
     return AGNOCAST_LEDGER_CORRUPT;
   return AGNOCAST_LEDGER_OK;
 }
 
-enum agnocast_ledger_status agnocast_ledger_init(struct agnocast_ledger *ledger,
-                                                 const struct agnocast_ledger_setup *setup)
+enum agnocast_ledger_status agnocast_ledger_init(struct agnocast_ledger* ledger,
+                                                 const struct agnocast_ledger_setup* setup)
 {
   struct agnocast_registry_header header = {0};
   uint64_t slots;
 
-  if (setup->slot_bytes == 0 || setup->first_id == 0)
-    return AGNOCAST_LEDGER_BAD_ARGUMENT;
+  if (setup->slot_bytes == 0 || setup->first_id == 0) return AGNOCAST_LEDGER_BAD_ARGUMENT;
   slots = setup->window_bytes / setup->slot_bytes;
-  if (slots == 0)
-    return AGNOCAST_LEDGER_BAD_ARGUMENT;
+  if (slots == 0) return AGNOCAST_LEDGER_BAD_ARGUMENT;
   header.abi_version = AGNOCAST_ABI_VERSION;
   header.total_bytes = sizeof(registry_t);
   header.window_base = setup->window_base;
   header.window_bytes = setup->window_bytes;
   header.slot_bytes = setup->slot_bytes;
   header.process_capacity =
-      slots < AGNOCAST_PROCESS_CAPACITY ? (uint32_t)slots : AGNOCAST_PROCESS_CAPACITY;
+    slots < AGNOCAST_PROCESS_CAPACITY ? (uint32_t)slots : AGNOCAST_PROCESS_CAPACITY;
   header.topic_capacity = AGNOCAST_TOPIC_CAPACITY;
   header.endpoint_capacity = AGNOCAST_ENDPOINT_CAPACITY;
   header.domain = setup->domain;
@@ -196,12 +187,12 @@ enum agnocast_ledger_status agnocast_ledger_init(struct agnocast_ledger *ledger,
   return store64(ledger, HEADER_OFFSET(magic), AGNOCAST_REGISTRY_MAGIC);
 }
 
-enum agnocast_ledger_status agnocast_ledger_free_slot(const struct agnocast_ledger *ledger,
-                                                      uint32_t first, uint32_t *slot)
+enum agnocast_ledger_status agnocast_ledger_free_slot(const struct agnocast_ledger* ledger,
+                                                      uint32_t first, uint32_t* slot)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   const uint32_t capacity =
-      lower(load32(&registry->header.process_capacity), AGNOCAST_PROCESS_CAPACITY);
+    lower(load32(&registry->header.process_capacity), AGNOCAST_PROCESS_CAPACITY);
   const uint32_t end = processes_end(registry);
   uint32_t i;
 
@@ -218,13 +209,13 @@ enum agnocast_ledger_status agnocast_ledger_free_slot(const struct agnocast_ledg
 }
 
 enum agnocast_ledger_status agnocast_ledger_add_process(
-    struct agnocast_ledger *ledger, uint32_t slot, const struct agnocast_ledger_process *process,
-    struct agnocast_ledger_added *added)
+  struct agnocast_ledger* ledger, uint32_t slot, const struct agnocast_ledger_process* process,
+  struct agnocast_ledger_added* added)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   const uint32_t end = processes_end(registry);
   const uint32_t capacity =
-      lower(load32(&registry->header.process_capacity), AGNOCAST_PROCESS_CAPACITY);
+    lower(load32(&registry->header.process_capacity), AGNOCAST_PROCESS_CAPACITY);
   struct agnocast_process_record record = {0};
 
   if (!is_terminated(process->name, AGNOCAST_PROCESS_NAME_BYTES) || slot >= capacity ||
@@ -239,14 +230,13 @@ enum agnocast_ledger_status agnocast_ledger_add_process(
   TRY(store(ledger, process_offset(slot), &record, sizeof(record)));
   TRY(store32(ledger, process_offset(slot) + OFFSET_OF(struct agnocast_process_record, state),
               AGNOCAST_LIVE));
-  if (slot >= end)
-    TRY(store32(ledger, HEADER_OFFSET(processes_end), slot + 1));
+  if (slot >= end) TRY(store32(ledger, HEADER_OFFSET(processes_end), slot + 1));
   added->index = slot;
   added->id = record.id;
   return advance_generation(ledger);
 }
 
-static int topic_in_use(const registry_t *registry, uint32_t topic)
+static int topic_in_use(const registry_t* registry, uint32_t topic)
 {
   const uint32_t end = endpoints_end(registry);
   uint32_t i;
@@ -258,9 +248,9 @@ static int topic_in_use(const registry_t *registry, uint32_t topic)
   return 0;
 }
 
-static enum agnocast_ledger_status drop_endpoint(struct agnocast_ledger *ledger, uint32_t index)
+static enum agnocast_ledger_status drop_endpoint(struct agnocast_ledger* ledger, uint32_t index)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   const uint32_t topic = load32(&registry->endpoints[index].topic);
 
   TRY(store32(ledger, endpoint_offset(index) + OFFSET_OF(struct agnocast_endpoint_record, state),
@@ -274,9 +264,9 @@ static enum agnocast_ledger_status drop_endpoint(struct agnocast_ledger *ledger,
 }
 
 /* A cleaner that died half-way may have freed the endpoints and not their topics. */
-static enum agnocast_ledger_status drop_unused_topics(struct agnocast_ledger *ledger)
+static enum agnocast_ledger_status drop_unused_topics(struct agnocast_ledger* ledger)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   const uint32_t end = topics_end(registry);
   uint32_t i;
 
@@ -290,17 +280,16 @@ static enum agnocast_ledger_status drop_unused_topics(struct agnocast_ledger *le
   return AGNOCAST_LEDGER_OK;
 }
 
-enum agnocast_ledger_status agnocast_ledger_remove_process(struct agnocast_ledger *ledger,
+enum agnocast_ledger_status agnocast_ledger_remove_process(struct agnocast_ledger* ledger,
                                                            uint32_t process, uint64_t process_id)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   const uint32_t end = endpoints_end(registry);
   uint32_t i;
 
-  if (!is_live_process(registry, process, process_id))
-    return AGNOCAST_LEDGER_NOT_FOUND;
+  if (!is_live_process(registry, process, process_id)) return AGNOCAST_LEDGER_NOT_FOUND;
   for (i = 0; i < end; i++) {
-    const struct agnocast_endpoint_record *endpoint = &registry->endpoints[i];
+    const struct agnocast_endpoint_record* endpoint = &registry->endpoints[i];
 
     if (load32(&endpoint->state) == AGNOCAST_LIVE && load32(&endpoint->process) == process &&
         load64(&endpoint->process_id) == process_id)
@@ -312,7 +301,7 @@ enum agnocast_ledger_status agnocast_ledger_remove_process(struct agnocast_ledge
   return advance_generation(ledger);
 }
 
-static int find_topic(const registry_t *registry, const char *name, uint32_t *found)
+static int find_topic(const registry_t* registry, const char* name, uint32_t* found)
 {
   const uint32_t end = topics_end(registry);
   uint32_t i;
@@ -327,19 +316,17 @@ static int find_topic(const registry_t *registry, const char *name, uint32_t *fo
   return 0;
 }
 
-static enum agnocast_ledger_status make_topic(struct agnocast_ledger *ledger,
-                                              const struct agnocast_ledger_endpoint *endpoint,
-                                              uint32_t *made)
+static enum agnocast_ledger_status make_topic(struct agnocast_ledger* ledger,
+                                              const struct agnocast_ledger_endpoint* endpoint,
+                                              uint32_t* made)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   const uint32_t end = topics_end(registry);
   struct agnocast_topic_record record = {0};
   uint32_t index = 0;
 
-  while (index < end && load32(&registry->topics[index].state) == AGNOCAST_LIVE)
-    index++;
-  if (index == AGNOCAST_TOPIC_CAPACITY)
-    return AGNOCAST_LEDGER_NO_TOPIC_SLOT;
+  while (index < end && load32(&registry->topics[index].state) == AGNOCAST_LIVE) index++;
+  if (index == AGNOCAST_TOPIC_CAPACITY) return AGNOCAST_LEDGER_NO_TOPIC_SLOT;
   record.generation = load64(&registry->topics[index].generation) + 1;
   record.type_bytes = endpoint->type_bytes;
   record.type_alignment = endpoint->type_alignment;
@@ -349,13 +336,12 @@ static enum agnocast_ledger_status make_topic(struct agnocast_ledger *ledger,
   TRY(store(ledger, topic_offset(index), &record, sizeof(record)));
   TRY(store32(ledger, topic_offset(index) + OFFSET_OF(struct agnocast_topic_record, state),
               AGNOCAST_LIVE));
-  if (index == end)
-    TRY(store32(ledger, HEADER_OFFSET(topics_end), end + 1));
+  if (index == end) TRY(store32(ledger, HEADER_OFFSET(topics_end), end + 1));
   *made = index;
   return AGNOCAST_LEDGER_OK;
 }
 
-static int is_valid_endpoint(const struct agnocast_ledger_endpoint *endpoint)
+static int is_valid_endpoint(const struct agnocast_ledger_endpoint* endpoint)
 {
   return (endpoint->kind == AGNOCAST_PUBLISHER || endpoint->kind == AGNOCAST_SUBSCRIPTION) &&
          endpoint->depth != 0 && endpoint->history <= AGNOCAST_KEEP_ALL &&
@@ -366,11 +352,11 @@ static int is_valid_endpoint(const struct agnocast_ledger_endpoint *endpoint)
          is_terminated(endpoint->type_name, AGNOCAST_NAME_BYTES);
 }
 
-static enum agnocast_ledger_status topic_for(struct agnocast_ledger *ledger,
-                                             const struct agnocast_ledger_endpoint *endpoint,
-                                             uint32_t *topic)
+static enum agnocast_ledger_status topic_for(struct agnocast_ledger* ledger,
+                                             const struct agnocast_ledger_endpoint* endpoint,
+                                             uint32_t* topic)
 {
-  const struct agnocast_topic_record *found;
+  const struct agnocast_topic_record* found;
 
   if (!find_topic(registry_of(ledger), endpoint->topic, topic))
     return make_topic(ledger, endpoint, topic);
@@ -389,22 +375,19 @@ static enum agnocast_ledger_status topic_for(struct agnocast_ledger *ledger,
 }
 
 enum agnocast_ledger_status agnocast_ledger_add_endpoint(
-    struct agnocast_ledger *ledger, const struct agnocast_ledger_endpoint *endpoint,
-    struct agnocast_ledger_added *added)
+  struct agnocast_ledger* ledger, const struct agnocast_ledger_endpoint* endpoint,
+  struct agnocast_ledger_added* added)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   const uint32_t end = endpoints_end(registry);
   struct agnocast_endpoint_record record = {0};
   uint32_t index = 0;
 
-  if (!is_valid_endpoint(endpoint))
-    return AGNOCAST_LEDGER_BAD_ARGUMENT;
+  if (!is_valid_endpoint(endpoint)) return AGNOCAST_LEDGER_BAD_ARGUMENT;
   if (!is_live_process(registry, endpoint->process, endpoint->process_id))
     return AGNOCAST_LEDGER_NOT_FOUND;
-  while (index < end && load32(&registry->endpoints[index].state) == AGNOCAST_LIVE)
-    index++;
-  if (index == AGNOCAST_ENDPOINT_CAPACITY)
-    return AGNOCAST_LEDGER_NO_ENDPOINT_SLOT;
+  while (index < end && load32(&registry->endpoints[index].state) == AGNOCAST_LIVE) index++;
+  if (index == AGNOCAST_ENDPOINT_CAPACITY) return AGNOCAST_LEDGER_NO_ENDPOINT_SLOT;
   TRY(topic_for(ledger, endpoint, &added->topic));
   TRY(next_id(ledger, &record.id));
   record.kind = endpoint->kind;
@@ -420,62 +403,57 @@ enum agnocast_ledger_status agnocast_ledger_add_endpoint(
   TRY(store(ledger, endpoint_offset(index), &record, sizeof(record)));
   TRY(store32(ledger, endpoint_offset(index) + OFFSET_OF(struct agnocast_endpoint_record, state),
               AGNOCAST_LIVE));
-  if (index == end)
-    TRY(store32(ledger, HEADER_OFFSET(endpoints_end), end + 1));
+  if (index == end) TRY(store32(ledger, HEADER_OFFSET(endpoints_end), end + 1));
   added->index = index;
   added->id = record.id;
   TRY(advance_topic(ledger, added->topic));
   return advance_generation(ledger);
 }
 
-static int is_live_endpoint(const registry_t *registry, uint32_t index, uint64_t id)
+static int is_live_endpoint(const registry_t* registry, uint32_t index, uint64_t id)
 {
   return index < endpoints_end(registry) &&
          load32(&registry->endpoints[index].state) == AGNOCAST_LIVE &&
          load64(&registry->endpoints[index].id) == id;
 }
 
-enum agnocast_ledger_status agnocast_ledger_close_endpoint(struct agnocast_ledger *ledger,
+enum agnocast_ledger_status agnocast_ledger_close_endpoint(struct agnocast_ledger* ledger,
                                                            uint32_t endpoint, uint64_t id)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   uint32_t topic;
 
-  if (!is_live_endpoint(registry, endpoint, id))
-    return AGNOCAST_LEDGER_NOT_FOUND;
+  if (!is_live_endpoint(registry, endpoint, id)) return AGNOCAST_LEDGER_NOT_FOUND;
   topic = load32(&registry->endpoints[endpoint].topic);
-  if (topic >= AGNOCAST_TOPIC_CAPACITY)
-    return AGNOCAST_LEDGER_CORRUPT;
+  if (topic >= AGNOCAST_TOPIC_CAPACITY) return AGNOCAST_LEDGER_CORRUPT;
   TRY(store32(ledger, endpoint_offset(endpoint) + OFFSET_OF(struct agnocast_endpoint_record, depth),
               0));
   TRY(advance_topic(ledger, topic));
   return advance_generation(ledger);
 }
 
-enum agnocast_ledger_status agnocast_ledger_remove_endpoint(struct agnocast_ledger *ledger,
+enum agnocast_ledger_status agnocast_ledger_remove_endpoint(struct agnocast_ledger* ledger,
                                                             uint32_t endpoint, uint64_t id)
 {
-  if (!is_live_endpoint(registry_of(ledger), endpoint, id))
-    return AGNOCAST_LEDGER_NOT_FOUND;
+  if (!is_live_endpoint(registry_of(ledger), endpoint, id)) return AGNOCAST_LEDGER_NOT_FOUND;
   TRY(drop_endpoint(ledger, endpoint));
   return advance_generation(ledger);
 }
 
-uint32_t agnocast_ledger_process_count(const struct agnocast_ledger *ledger)
+uint32_t agnocast_ledger_process_count(const struct agnocast_ledger* ledger)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   const uint32_t end = processes_end(registry);
   uint32_t count = 0;
   uint32_t i;
 
-  for (i = 0; i < end; i++)
-    count += load32(&registry->processes[i].state) == AGNOCAST_LIVE;
+  for (i = 0; i < end; i++) count += load32(&registry->processes[i].state) == AGNOCAST_LIVE;
   return count;
 }
 
-static const char *audit_endpoint(const registry_t *registry, uint32_t index)
+static const char* audit_endpoint(const registry_t* registry, uint32_t index)
 {
-  const struct agnocast_endpoint_record *endpoint = &registry->endpoints[index];
+  const struct agnocast_endpoint_record* endpoint = &registry->endpoints[index];
   const uint32_t topic = load32(&endpoint->topic);
 
   if (load64(&endpoint->id) == 0 || load64(&endpoint->id) >= load64(&registry->header.next_id))
@@ -492,29 +470,25 @@ static const char *audit_endpoint(const registry_t *registry, uint32_t index)
   return 0;
 }
 
-const char *agnocast_ledger_audit(const struct agnocast_ledger *ledger)
+const char* agnocast_ledger_audit(const struct agnocast_ledger* ledger)
 {
-  const registry_t *registry = registry_of(ledger);
+  const registry_t* registry = registry_of(ledger);
   uint32_t i;
   uint32_t j;
 
-  if (agnocast_ledger_check(ledger) != AGNOCAST_LEDGER_OK)
-    return "the header cannot be believed";
+  if (agnocast_ledger_check(ledger) != AGNOCAST_LEDGER_OK) return "the header cannot be believed";
   for (i = 0; i < endpoints_end(registry); i++) {
     if (load32(&registry->endpoints[i].state) == AGNOCAST_LIVE) {
-      const char *violation = audit_endpoint(registry, i);
+      const char* violation = audit_endpoint(registry, i);
 
-      if (violation != 0)
-        return violation;
+      if (violation != 0) return violation;
     }
   }
   for (i = 0; i < topics_end(registry); i++) {
-    if (load32(&registry->topics[i].state) != AGNOCAST_LIVE)
-      continue;
+    if (load32(&registry->topics[i].state) != AGNOCAST_LIVE) continue;
     if (!is_terminated(registry->topics[i].name, AGNOCAST_NAME_BYTES))
       return "a topic name is empty or has no end";
-    if (!topic_in_use(registry, i))
-      return "a topic is live and nobody uses it";
+    if (!topic_in_use(registry, i)) return "a topic is live and nobody uses it";
     for (j = 0; j < i; j++)
       if (load32(&registry->topics[j].state) == AGNOCAST_LIVE &&
           same_name(registry->topics[i].name, registry->topics[j].name, AGNOCAST_NAME_BYTES))

@@ -62,7 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
     const auto b = input.get<std::uint64_t>();
     switch (input.get<std::uint8_t>() % 8) {
       case 0: {  // garbage, mostly where decisions are made
-        const std::size_t span = a % 2 == 0 ? sizeof(agnocast_registry_header) : sizeof(agnocast_registry);
+        const std::size_t span =
+          a % 2 == 0 ? sizeof(agnocast_registry_header) : sizeof(agnocast_registry);
         const auto value = input.get<std::uint64_t>();
         std::memcpy(pages + b % (span - sizeof value), &value, sizeof value);
         break;

@@ -25,7 +25,10 @@ class Pages
     ASSERT_EQ(agnocast_ledger_init(&ledger, &setup), AGNOCAST_LEDGER_OK);
   }
 
-  const std::uint8_t* bytes() const { return reinterpret_cast<const std::uint8_t*>(registry.get()); }
+  const std::uint8_t* bytes() const
+  {
+    return reinterpret_cast<const std::uint8_t*>(registry.get());
+  }
 
   static int store(void* context, std::uint64_t offset, const void* source, std::uint64_t count)
   {
@@ -41,7 +44,8 @@ class Pages
   {
     std::uint32_t slot = 0;
     agnocast_ledger_added added = {};
-    agnocast_ledger_status status = agnocast_ledger_free_slot(&ledger, registry->header.next_slot, &slot);
+    agnocast_ledger_status status =
+      agnocast_ledger_free_slot(&ledger, registry->header.next_slot, &slot);
     if (status == AGNOCAST_LEDGER_OK) {
       agnocast_ledger_process process = {};
       process.pid = 1;
@@ -52,8 +56,9 @@ class Pages
     return added;
   }
 
-  agnocast_ledger_status add_endpoint(const agnocast_ledger_added& process, const std::string& topic,
-                                      std::uint64_t type, agnocast_ledger_added& added)
+  agnocast_ledger_status add_endpoint(const agnocast_ledger_added& process,
+                                      const std::string& topic, std::uint64_t type,
+                                      agnocast_ledger_added& added)
   {
     agnocast_ledger_endpoint endpoint = {};
     endpoint.kind = AGNOCAST_PUBLISHER;
@@ -263,9 +268,9 @@ TEST(Ledger, ARandomHistoryAgreesWithAModel)
       EXPECT_TRUE(endpoints.emplace(endpoint.added.id, endpoint).second);
     } else if (!endpoints.empty()) {
       const auto victim = std::next(endpoints.begin(), random() % endpoints.size());
-      ASSERT_EQ(agnocast_ledger_remove_endpoint(&pages.ledger, victim->second.added.index,
-                                                victim->first),
-                AGNOCAST_LEDGER_OK);
+      ASSERT_EQ(
+        agnocast_ledger_remove_endpoint(&pages.ledger, victim->second.added.index, victim->first),
+        AGNOCAST_LEDGER_OK);
       endpoints.erase(victim);
     }
     ASSERT_EQ(agnocast_ledger_process_count(&pages.ledger), processes.size());

@@ -39,8 +39,9 @@ Failure shared_memory_failure(const std::string& name, int error)
       text += "/dev/shm is closed to this user; it should have mode 1777";
       break;
     case ENOSPC:
-      text += "/dev/shm is full or has no inodes left; enlarge it with "
-              "'mount -o remount,size=<size> /dev/shm' or remove what is not needed";
+      text +=
+        "/dev/shm is full or has no inodes left; enlarge it with "
+        "'mount -o remount,size=<size> /dev/shm' or remove what is not needed";
       break;
     case EMFILE:
     case ENFILE:
@@ -60,8 +61,9 @@ Failure too_little_space(const std::string& name, std::uint64_t needed, const st
     text += ", but /dev/shm has only " + in_megabytes(space->free) + " free of " +
             in_megabytes(space->total);
   }
-  text += ": enlarge it with 'mount -o remount,size=<size> /dev/shm' (docker: --shm-size), or set " +
-          source + " to fewer bytes";
+  text +=
+    ": enlarge it with 'mount -o remount,size=<size> /dev/shm' (docker: --shm-size), or set " +
+    source + " to fewer bytes";
   return {FailureKind::resource, std::move(text)};
 }
 
@@ -70,13 +72,12 @@ Failure too_little_space(const std::string& name, std::uint64_t needed, const st
 Result<std::unique_ptr<Area>> Area::create(const AreaRequest& request)
 {
   if (request.mempool_bytes > request.window->slot_bytes() - AGNOCAST_HEAP) {
-    return Failure{
-      FailureKind::setting,
-      request.mempool_source + " asks for " + in_megabytes(request.mempool_bytes) +
-        ", but a slot of this domain's window has " +
-        in_megabytes(request.window->slot_bytes() - AGNOCAST_HEAP) +
-        " for the heap: set it lower, or give the domain larger slots with "
-        "AGNOCAST_WINDOW=<base>:<size>:<slot size>"};
+    return Failure{FailureKind::setting,
+                   request.mempool_source + " asks for " + in_megabytes(request.mempool_bytes) +
+                     ", but a slot of this domain's window has " +
+                     in_megabytes(request.window->slot_bytes() - AGNOCAST_HEAP) +
+                     " for the heap: set it lower, or give the domain larger slots with "
+                     "AGNOCAST_WINDOW=<base>:<size>:<slot size>"};
   }
   std::unique_ptr<Area> area(new Area());
   if (Status status = area->map(request); !status) return std::move(status.failure());
@@ -94,12 +95,11 @@ Status Area::map(const AreaRequest& request)
   file_bytes_ = std::min(slot_bytes_, os::file_size_limit() / AGNOCAST_PAGE * AGNOCAST_PAGE);
   const std::uint64_t needed = AGNOCAST_CONTROL + control_step + request.mempool_bytes;
   if (file_bytes_ < AGNOCAST_HEAP + request.mempool_bytes) {
-    return Failure{FailureKind::resource,
-                   "the area of this process needs files of " +
-                     in_megabytes(AGNOCAST_HEAP + request.mempool_bytes) +
-                     ", but its limit is " + in_megabytes(file_bytes_) +
-                     ": raise it with 'ulimit -f unlimited', or set " + request.mempool_source +
-                     " to fewer bytes"};
+    return Failure{FailureKind::resource, "the area of this process needs files of " +
+                                            in_megabytes(AGNOCAST_HEAP + request.mempool_bytes) +
+                                            ", but its limit is " + in_megabytes(file_bytes_) +
+                                            ": raise it with 'ulimit -f unlimited', or set " +
+                                            request.mempool_source + " to fewer bytes"};
   }
   const std::string name = area_name(process_);
   file_ = os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.area);
@@ -188,7 +188,8 @@ bool Area::secure(std::uint64_t offset, std::size_t bytes) noexcept
 bool Area::secure_heap(std::size_t end) noexcept
 {
   if (end <= heap_secured_) return true;
-  if (end > heap_bytes() || !secure(AGNOCAST_HEAP + heap_secured_, end - heap_secured_)) return false;
+  if (end > heap_bytes() || !secure(AGNOCAST_HEAP + heap_secured_, end - heap_secured_))
+    return false;
   heap_secured_ = end;
   // Pairs with the load in PeerArea::holds_message.
   store_release(header().secured_end, std::uint64_t{AGNOCAST_HEAP + end});
@@ -206,9 +207,8 @@ std::uint64_t Area::allocate_control(std::size_t bytes)
   } else {
     if (control_end_ + size > AGNOCAST_GUARD) return 0;
     if (control_end_ + size > control_secured_) {
-      const std::uint64_t end =
-        std::min<std::uint64_t>((control_end_ + size + control_step - 1) / control_step * control_step,
-                                AGNOCAST_GUARD);
+      const std::uint64_t end = std::min<std::uint64_t>(
+        (control_end_ + size + control_step - 1) / control_step * control_step, AGNOCAST_GUARD);
       if (!secure(control_secured_, end - control_secured_)) return 0;
       control_secured_ = end;
     }
@@ -217,7 +217,8 @@ std::uint64_t Area::allocate_control(std::size_t bytes)
   }
   // Word by word: a peer with a stale pointer may look at the words meanwhile.
   auto* words = at<std::uint64_t>(offset);
-  for (std::size_t i = 0; i < size / sizeof(std::uint64_t); ++i) store_relaxed(words[i], std::uint64_t{0});
+  for (std::size_t i = 0; i < size / sizeof(std::uint64_t); ++i)
+    store_relaxed(words[i], std::uint64_t{0});
   return offset;
 }
 

@@ -14,12 +14,18 @@ namespace agnocast::internal {
 
 inline constexpr const char* area_prefix = "agnocast@";
 
-inline std::string area_name(const std::string& process) { return "/agnocast@" + process; }
+inline std::string area_name(const std::string& process)
+{
+  return "/agnocast@" + process;
+}
 inline std::string doorbell_name(const std::string& process)
 {
   return "/agnocast_doorbell@" + process;
 }
-inline std::string queue_name(const std::string& process) { return "/new_publisher@" + process; }
+inline std::string queue_name(const std::string& process)
+{
+  return "/new_publisher@" + process;
+}
 inline std::string registry_name(std::uint32_t domain)
 {
   return domain == 0 ? "/agnocast_registry" : "/agnocast_registry." + std::to_string(domain);

@@ -54,12 +54,13 @@ Status PeerArea::map(const Window& window, bool at_slot)
   at_slot_ = at_slot;
   const std::string name = area_name(identity_.process);
   const auto failed = [&](const std::string& object, int error) {
-    return Failure{error == EACCES || error == EPERM ? FailureKind::registry : FailureKind::resource,
-                   "/dev/shm" + object + " of process " + std::to_string(identity_.pid) +
-                     " cannot be mapped: " + os::error_text(error) +
-                     (error == EACCES ? "; start that process with AGNOCAST_ACCESS=group:<name> or "
-                                        "AGNOCAST_ACCESS=all to let other users in"
-                                      : "")};
+    return Failure{
+      error == EACCES || error == EPERM ? FailureKind::registry : FailureKind::resource,
+      "/dev/shm" + object + " of process " + std::to_string(identity_.pid) +
+        " cannot be mapped: " + os::error_text(error) +
+        (error == EACCES ? "; start that process with AGNOCAST_ACCESS=group:<name> or "
+                           "AGNOCAST_ACCESS=all to let other users in"
+                         : "")};
   };
   const os::Descriptor file = os::open_shared(name, O_RDONLY);
   if (!file) return failed(name, errno);

@@ -25,8 +25,8 @@ EndpointRequest make_endpoint(agnocast_endpoint_kind kind, const NodeCore& node,
   endpoint.history = qos.history() == History::keep_all ? AGNOCAST_KEEP_ALL : AGNOCAST_KEEP_LAST;
   endpoint.reliability =
     qos.reliability() == Reliability::reliable ? AGNOCAST_RELIABLE : AGNOCAST_BEST_EFFORT;
-  endpoint.durability = qos.durability() == Durability::transient_local ? AGNOCAST_TRANSIENT_LOCAL
-                                                                        : AGNOCAST_VOLATILE;
+  endpoint.durability =
+    qos.durability() == Durability::transient_local ? AGNOCAST_TRANSIENT_LOCAL : AGNOCAST_VOLATILE;
   // A best-effort publisher has nobody to wait for.
   if (kind == AGNOCAST_PUBLISHER && endpoint.reliability == AGNOCAST_BEST_EFFORT) {
     endpoint.history = AGNOCAST_KEEP_LAST;

@@ -48,7 +48,10 @@ void init(int, char**)
   }
 }
 
-bool ok() noexcept { return !internal::stop_requested.load(); }
+bool ok() noexcept
+{
+  return !internal::stop_requested.load();
+}
 
 void shutdown() noexcept
 {

@@ -3,14 +3,45 @@
 
 #include <new>
 
+#include "agnocast/shared_heap.hpp"
 #include "base/epoch.hpp"
 #include "hook/route.hpp"
 #include "node/failure.hpp"
+#include "os/short_lock.hpp"
 #include "runtime/runtime.hpp"
 
 namespace agnocast::internal {
 
 namespace {
+
+// Handles for loans to come, so that a loan allocates nothing but its message. Only ever tried for:
+// a fork may find the lock taken.
+os::ShortLock pool_lock;
+LoanHandle* pool = nullptr;
+
+LoanHandle* take_handle()
+{
+  if (pool_lock.try_lock()) {
+    LoanHandle* loan = pool;
+    if (loan != nullptr) pool = loan->next_free;
+    pool_lock.unlock();
+    if (loan != nullptr) return loan;
+  }
+  const PrivateHeapScope in_private;  // handles outlive the loans that may be open now
+  return new LoanHandle();
+}
+
+void give_back_handle(LoanHandle* loan) noexcept
+{
+  loan->publisher.reset();
+  if (!pool_lock.try_lock()) {
+    delete loan;
+    return;
+  }
+  loan->next_free = pool;
+  pool = loan;
+  pool_lock.unlock();
+}
 
 Failure foreign_process(const PublisherCore& publisher)
 {
@@ -24,13 +55,13 @@ Failure foreign_process(const PublisherCore& publisher)
 LoanRequest open_loan(PublisherCore& publisher)
 {
   if (publisher.epoch() != current_epoch()) raise(foreign_process(publisher));
-  auto* loan = new LoanHandle();
+  LoanHandle* loan = take_handle();
   loan->kind = Handle::Kind::loan;
   loan->references.store(1, std::memory_order_relaxed);
   loan->publisher = publisher.shared_from_this();
   loan->message = publisher.allocate_message();
   if (loan->message == nullptr) {
-    delete loan;
+    give_back_handle(loan);
     const auto statistics = Runtime::instance().context().heap->statistics();
     throw ResourceError(
       "no room for a loan on '" + publisher.endpoint().topic + "': the shared heap has " +
@@ -43,7 +74,7 @@ LoanRequest open_loan(PublisherCore& publisher)
   Result<ThreadWindow*> window = open_window();
   if (!window) {
     publisher.free_message(loan->message);
-    delete loan;
+    give_back_handle(loan);
     raise(window.failure());
   }
   loan->window.store(*window, std::memory_order_relaxed);
@@ -55,7 +86,7 @@ void abandon_unconstructed_loan(Handle* handle) noexcept
   auto* loan = static_cast<LoanHandle*>(handle);
   close_window(loan->window.exchange(nullptr, std::memory_order_relaxed));
   loan->publisher->free_message(loan->message);
-  delete loan;
+  give_back_handle(loan);
 }
 
 void claim_loan(Handle* handle)
@@ -77,7 +108,7 @@ void drop_loan(LoanHandle& loan) noexcept
     close_window(loan.window.exchange(nullptr, std::memory_order_relaxed));
     loan.publisher->destroy_message(loan.message);
   }
-  delete &loan;
+  give_back_handle(&loan);
 }
 
 PublishStatus publish_loan(PublisherCore& publisher, Handle* handle)
@@ -96,8 +127,9 @@ PublishStatus publish_loan(PublisherCore& publisher, Handle* handle)
                      "': publish it there, or borrow from this publisher");
   }
   if (loan->message == nullptr) {
-    throw UsageError("publish on '" + topic +
-                     "' was given a message that was published through another copy of the pointer");
+    throw UsageError(
+      "publish on '" + topic +
+      "' was given a message that was published through another copy of the pointer");
   }
   // The window is closed before the message is seen: what the subscriber may do from then on must
   // not race with allocations of this loan.

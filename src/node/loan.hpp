@@ -14,6 +14,7 @@ struct LoanHandle : Handle
 {
   std::shared_ptr<PublisherCore> publisher;
   void* message = nullptr;  ///< nullptr once published
+  LoanHandle* next_free = nullptr;
 };
 
 void drop_loan(LoanHandle& loan) noexcept;

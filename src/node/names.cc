@@ -15,8 +15,14 @@ constexpr std::size_t name_max = AGNOCAST_NAME_BYTES - 1;
   throw NameError(std::string(what) + " '" + std::string(name) + "' cannot be used: " + reason);
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c)
+{
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c)
+{
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 void check_token(std::string_view what, std::string_view name, std::string_view token)
 {
@@ -79,8 +85,7 @@ std::string full_topic(std::string_view topic, std::string_view node,
                        std::string_view namespace_name)
 {
   if (topic.empty()) refuse("topic name", topic, "it is empty");
-  const std::string prefix =
-    namespace_name == "/" ? std::string() : std::string(namespace_name);
+  const std::string prefix = namespace_name == "/" ? std::string() : std::string(namespace_name);
   std::string full;
   if (topic.front() == '/') {
     full = topic;

@@ -21,12 +21,20 @@ TEST(Names, OfTopicsAreMadeAbsolute)
 
 TEST(Names, ThatAreMalformedAreRefusedWithTheReason)
 {
-  const std::pair<const char*, const char*> wrong[] = {
-    {"", "empty"},           {"/", "no name"},          {"a//b", "empty part"},
-    {"a/", "empty part"},    {"1a", "digit"},           {"a/2b", "digit"},
-    {"a b", "character"},    {"a-b", "character"},      {"~", "'~'"},
-    {"~a", "'~'"},           {"a/~b", "character"},     {"a__b", "underscores"},
-    {"\xc3\xa4", "character"}, {"~/", "'~'"}};
+  const std::pair<const char*, const char*> wrong[] = {{"", "empty"},
+                                                       {"/", "no name"},
+                                                       {"a//b", "empty part"},
+                                                       {"a/", "empty part"},
+                                                       {"1a", "digit"},
+                                                       {"a/2b", "digit"},
+                                                       {"a b", "character"},
+                                                       {"a-b", "character"},
+                                                       {"~", "'~'"},
+                                                       {"~a", "'~'"},
+                                                       {"a/~b", "character"},
+                                                       {"a__b", "underscores"},
+                                                       {"\xc3\xa4", "character"},
+                                                       {"~/", "'~'"}};
   for (const auto& [name, reason] : wrong) {
     try {
       full_topic(name, "node", "/");

@@ -12,15 +12,24 @@ namespace agnocast {
 Node::Node(std::string_view name, std::string_view namespace_)
 {
   internal::check_node_name(name);
-  core_ = std::make_shared<internal::NodeCore>(std::string(name),
-                                               internal::full_namespace(namespace_));
+  core_ =
+    std::make_shared<internal::NodeCore>(std::string(name), internal::full_namespace(namespace_));
 }
 
 Node::~Node() = default;
 
-std::string Node::name() const { return core_->name(); }
-std::string Node::namespace_name() const { return core_->namespace_name(); }
-std::string Node::fully_qualified_name() const { return core_->full_name(); }
+std::string Node::name() const
+{
+  return core_->name();
+}
+std::string Node::namespace_name() const
+{
+  return core_->namespace_name();
+}
+std::string Node::fully_qualified_name() const
+{
+  return core_->full_name();
+}
 
 namespace internal {
 

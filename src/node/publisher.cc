@@ -20,8 +20,10 @@ PublisherBase::PublisherBase(Node& node, std::string_view topic, const TypeIdent
   if (internal::Status status = runtime.join(); !status) internal::raise(status.failure());
   if (needs_hook && options.require_hook && !hook_in_force()) {
     throw UsageError(
-      "topic '" + endpoint.topic + "' cannot be published: malloc of this process is not Agnocast's, "
-      "so containers in '" + internal::readable_type(std::string(type.name)) +
+      "topic '" + endpoint.topic +
+      "' cannot be published: malloc of this process is not Agnocast's, "
+      "so containers in '" +
+      internal::readable_type(std::string(type.name)) +
       "' would lie in private memory; link the program with libagnocast, or start it with "
       "LD_PRELOAD=libagnocast_heaphook.so");
   }
@@ -35,11 +37,26 @@ PublisherBase::~PublisherBase()
   internal::Runtime::instance().retire_publisher(std::move(core_));
 }
 
-std::string PublisherBase::topic_name() const { return core_->endpoint().topic; }
-QoS PublisherBase::qos() const noexcept { return internal::to_qos(core_->endpoint()); }
-std::uint64_t PublisherBase::id() const noexcept { return core_->id(); }
-std::size_t PublisherBase::subscription_count() const { return core_->subscription_count(); }
-std::size_t PublisherBase::retained_count() const { return core_->retained_count(); }
+std::string PublisherBase::topic_name() const
+{
+  return core_->endpoint().topic;
+}
+QoS PublisherBase::qos() const noexcept
+{
+  return internal::to_qos(core_->endpoint());
+}
+std::uint64_t PublisherBase::id() const noexcept
+{
+  return core_->id();
+}
+std::size_t PublisherBase::subscription_count() const
+{
+  return core_->subscription_count();
+}
+std::size_t PublisherBase::retained_count() const
+{
+  return core_->retained_count();
+}
 
 std::size_t PublisherBase::reclaim()
 {

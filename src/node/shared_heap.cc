@@ -26,7 +26,10 @@ class SharedMemoryResource final : public std::pmr::memory_resource
     if (block == nullptr) throw std::bad_alloc();
     return block;
   }
-  void do_deallocate(void* block, std::size_t, std::size_t) override { internal::route_free(block); }
+  void do_deallocate(void* block, std::size_t, std::size_t) override
+  {
+    internal::route_free(block);
+  }
   [[nodiscard]] bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override
   {
     return this == &other;

@@ -39,10 +39,22 @@ SubscriptionBase::~SubscriptionBase()
   core_->close();
 }
 
-std::string SubscriptionBase::topic_name() const { return core_->endpoint().topic; }
-QoS SubscriptionBase::qos() const noexcept { return internal::to_qos(core_->endpoint()); }
-std::uint64_t SubscriptionBase::lost_count() const noexcept { return core_->lost_count(); }
-std::size_t SubscriptionBase::held_count() const noexcept { return core_->held_count(); }
+std::string SubscriptionBase::topic_name() const
+{
+  return core_->endpoint().topic;
+}
+QoS SubscriptionBase::qos() const noexcept
+{
+  return internal::to_qos(core_->endpoint());
+}
+std::uint64_t SubscriptionBase::lost_count() const noexcept
+{
+  return core_->lost_count();
+}
+std::size_t SubscriptionBase::held_count() const noexcept
+{
+  return core_->held_count();
+}
 
 std::size_t SubscriptionBase::publisher_count() const
 {
@@ -57,8 +69,9 @@ bool SubscriptionBase::has_message() const
 internal::TakenMessage SubscriptionBase::take_erased(bool newest)
 {
   if (core_->epoch() != internal::current_epoch()) {
-    throw UsageError("the subscription to '" + topic_name() +
-                     "' belongs to the process that this one was forked from; create one of your own");
+    throw UsageError(
+      "the subscription to '" + topic_name() +
+      "' belongs to the process that this one was forked from; create one of your own");
   }
   const internal::Taken taken = core_->take(newest);
   if (taken.outcome == internal::TakeOutcome::hold_limit) {
@@ -70,15 +83,25 @@ internal::TakenMessage SubscriptionBase::take_erased(bool newest)
   return {taken.address, taken.handle};
 }
 
-WaitSet::WaitSet() : core_(internal::value_or_raise(internal::Runtime::instance().create_wait_set()))
+WaitSet::WaitSet()
+  : core_(internal::value_or_raise(internal::Runtime::instance().create_wait_set()))
 {
 }
 
 WaitSet::~WaitSet() = default;
 
-void WaitSet::add(SubscriptionBase& subscription) { core_->add(subscription.core_); }
-void WaitSet::remove(SubscriptionBase& subscription) { core_->remove(*subscription.core_); }
-void WaitSet::wake() noexcept { core_->wake(); }
+void WaitSet::add(SubscriptionBase& subscription)
+{
+  core_->add(subscription.core_);
+}
+void WaitSet::remove(SubscriptionBase& subscription)
+{
+  core_->remove(*subscription.core_);
+}
+void WaitSet::wake() noexcept
+{
+  core_->wake();
+}
 
 bool WaitSet::wait(std::optional<std::chrono::nanoseconds> timeout,
                    std::chrono::nanoseconds spin_for)

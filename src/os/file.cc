@@ -25,14 +25,21 @@ Descriptor open_shared(const std::string& name, int flags, mode_t mode)
   return Descriptor(::shm_open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
 }
 
-bool unlink_shared(const std::string& name) { return ::shm_unlink(name.c_str()) == 0; }
+bool unlink_shared(const std::string& name)
+{
+  return ::shm_unlink(name.c_str()) == 0;
+}
 
 std::optional<FileStatus> status_of(int fd)
 {
   struct stat status = {};
   if (::fstat(fd, &status) != 0) return std::nullopt;
-  return FileStatus{status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
-                    static_cast<std::uint32_t>(status.st_nlink), status.st_uid, status.st_gid,
+  return FileStatus{status.st_dev,
+                    status.st_ino,
+                    static_cast<std::uint64_t>(status.st_size),
+                    static_cast<std::uint32_t>(status.st_nlink),
+                    status.st_uid,
+                    status.st_gid,
                     status.st_mode};
 }
 
@@ -41,9 +48,15 @@ bool set_size(int fd, std::uint64_t bytes)
   return ::ftruncate(fd, static_cast<off_t>(bytes)) == 0;
 }
 
-bool set_mode(int fd, mode_t mode) { return ::fchmod(fd, mode) == 0; }
+bool set_mode(int fd, mode_t mode)
+{
+  return ::fchmod(fd, mode) == 0;
+}
 
-bool set_group(int fd, gid_t group) { return ::fchown(fd, static_cast<uid_t>(-1), group) == 0; }
+bool set_group(int fd, gid_t group)
+{
+  return ::fchown(fd, static_cast<uid_t>(-1), group) == 0;
+}
 
 bool write_at(int fd, const void* source, std::size_t bytes, std::uint64_t offset)
 {

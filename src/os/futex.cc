@@ -19,9 +19,9 @@ Woken futex_wait(const std::uint32_t* word, std::uint32_t expected, std::int64_t
     deadline.tv_nsec = deadline_ns % 1'000'000'000;
   }
   // FUTEX_WAIT_BITSET takes an absolute time of CLOCK_MONOTONIC.
-  const long status = ::syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected,
-                                deadline_ns >= 0 ? &deadline : nullptr, nullptr,
-                                FUTEX_BITSET_MATCH_ANY);
+  const long status =
+    ::syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, deadline_ns >= 0 ? &deadline : nullptr,
+              nullptr, FUTEX_BITSET_MATCH_ANY);
   return status != 0 && errno == ETIMEDOUT ? Woken::timed_out : Woken::yes;
 }
 

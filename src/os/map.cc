@@ -32,7 +32,10 @@ bool reserve_again(void* address, std::size_t bytes)
                 -1, 0) != MAP_FAILED;
 }
 
-bool unmap(void* address, std::size_t bytes) { return ::munmap(address, bytes) == 0; }
+bool unmap(void* address, std::size_t bytes)
+{
+  return ::munmap(address, bytes) == 0;
+}
 
 void* map_file(void* address, std::size_t bytes, int fd, bool writable)
 {

@@ -20,9 +20,15 @@
 
 namespace agnocast::internal::os {
 
-pid_t process_id() { return ::getpid(); }
+pid_t process_id()
+{
+  return ::getpid();
+}
 
-uid_t effective_user() { return ::geteuid(); }
+uid_t effective_user()
+{
+  return ::geteuid();
+}
 
 std::uint64_t pid_namespace()
 {
@@ -30,7 +36,10 @@ std::uint64_t pid_namespace()
   return ::stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
 }
 
-bool may_exist(pid_t pid) { return pid <= 0 || ::kill(pid, 0) == 0 || errno != ESRCH; }
+bool may_exist(pid_t pid)
+{
+  return pid <= 0 || ::kill(pid, 0) == 0 || errno != ESRCH;
+}
 
 Descriptor watch_process(pid_t pid)
 {

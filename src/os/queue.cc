@@ -16,11 +16,13 @@ bool Queue::open(const std::string& name, std::size_t message_bytes, mode_t mode
   mq_attr attributes = {};
   attributes.mq_maxmsg = 10;
   attributes.mq_msgsize = static_cast<long>(message_bytes);
-  descriptor_ = ::mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK | O_CLOEXEC, mode,
-                          &attributes);
+  descriptor_ =
+    ::mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK | O_CLOEXEC, mode, &attributes);
   if (descriptor_ < 0) return false;
   ::fchmod(descriptor_, mode);  // the mask of the process must not lock out who may join
-  if (group >= 0) static_cast<void>(::fchown(descriptor_, static_cast<uid_t>(-1), static_cast<gid_t>(group)) == 0);
+  if (group >= 0)
+    static_cast<void>(::fchown(descriptor_, static_cast<uid_t>(-1), static_cast<gid_t>(group)) ==
+                      0);
   struct stat status = {};
   ::fstat(descriptor_, &status);
   device_ = status.st_dev;
@@ -49,9 +51,8 @@ bool Queue::receive(void* target, std::size_t bytes, std::size_t& got)
 
 bool Queue::send_to_self(const void* source, std::size_t bytes)
 {
-  return still_ours() &&
-         (::mq_send(descriptor_, static_cast<const char*>(source), bytes, 0) == 0 ||
-          errno == EAGAIN);
+  return still_ours() && (::mq_send(descriptor_, static_cast<const char*>(source), bytes, 0) == 0 ||
+                          errno == EAGAIN);
 }
 
 void Queue::close()
@@ -69,6 +70,9 @@ bool send_to_queue(const std::string& name, const void* source, std::size_t byte
   return sent;
 }
 
-bool unlink_queue(const std::string& name) { return ::mq_unlink(name.c_str()) == 0; }
+bool unlink_queue(const std::string& name)
+{
+  return ::mq_unlink(name.c_str()) == 0;
+}
 
 }  // namespace agnocast::internal::os

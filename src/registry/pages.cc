@@ -14,7 +14,10 @@ namespace agnocast::internal {
 namespace {
 
 // Pairs with the ledger's stores of state words and high-water marks, body first.
-bool is_live(const std::uint32_t& state) { return load_acquire(state) == AGNOCAST_LIVE; }
+bool is_live(const std::uint32_t& state)
+{
+  return load_acquire(state) == AGNOCAST_LIVE;
+}
 
 std::string name_of(const char* text, std::size_t bytes)
 {
@@ -34,8 +37,8 @@ std::optional<PeerIdentity> RegistryPages::process(std::uint32_t index) const
   const agnocast_process_record& record = pages_->processes[index];
   if (!is_live(record.state)) return std::nullopt;
   PeerIdentity identity{index, load_relaxed(record.id),
-                        name_of(record.name, AGNOCAST_PROCESS_NAME_BYTES),
-                        load_relaxed(record.pid), load_relaxed(record.pid_namespace)};
+                        name_of(record.name, AGNOCAST_PROCESS_NAME_BYTES), load_relaxed(record.pid),
+                        load_relaxed(record.pid_namespace)};
   // A name becomes part of a path: only what we would have given.
   if (identity.process.empty() ||
       identity.process.find_first_not_of("0123456789.") != std::string::npos) {
@@ -48,7 +51,8 @@ std::vector<PeerIdentity> RegistryPages::processes() const
 {
   std::vector<PeerIdentity> found;
   // Pairs with the ledger's store of the mark after the record's state.
-  const std::uint32_t end = std::min(load_acquire(pages_->header.processes_end), AGNOCAST_PROCESS_CAPACITY);
+  const std::uint32_t end =
+    std::min(load_acquire(pages_->header.processes_end), AGNOCAST_PROCESS_CAPACITY);
   for (std::uint32_t i = 0; i < end; ++i) {
     if (auto identity = process(i)) found.push_back(std::move(*identity));
   }
@@ -60,7 +64,8 @@ std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
 {
   std::vector<EndpointView> found;
   // Pairs with the ledger's store of the mark after the record's state.
-  const std::uint32_t end = std::min(load_acquire(pages_->header.endpoints_end), AGNOCAST_ENDPOINT_CAPACITY);
+  const std::uint32_t end =
+    std::min(load_acquire(pages_->header.endpoints_end), AGNOCAST_ENDPOINT_CAPACITY);
   for (std::uint32_t i = 0; i < end; ++i) {
     const agnocast_endpoint_record& record = pages_->endpoints[i];
     if (!is_live(record.state) || load_relaxed(record.topic) != topic ||

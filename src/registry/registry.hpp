@@ -75,6 +75,8 @@ class Registry
   /// Joins the registry of the domain, made if there is none.
   static Result<std::unique_ptr<Registry>> open(const Settings& settings);
 
+  /// True if it was removed or replaced meanwhile, because nobody was in it: open it again.
+  [[nodiscard]] virtual bool is_gone() const = 0;
   [[nodiscard]] virtual WindowSetting window() const = 0;
   /// Who may join this domain: chosen by its first process, taken over by all others.
   [[nodiscard]] virtual Permissions permissions() const = 0;

@@ -51,14 +51,10 @@ class UserRegistry final : public Registry
     : name_(registry_name(settings.domain)), settings_(settings), permissions_(permissions)
   {
   }
-  ~UserRegistry() override
-  {
-    if (pages_.raw() != nullptr) {
-      os::unmap(const_cast<agnocast_registry*>(pages_.raw()), sizeof(agnocast_registry));
-    }
-  }
+  ~UserRegistry() override { unmap(); }
 
   Status start();
+  [[nodiscard]] bool is_gone() const override;
   [[nodiscard]] WindowSetting window() const override { return pages_.window(); }
   [[nodiscard]] Permissions permissions() const override { return permissions_; }
   Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
@@ -90,6 +86,9 @@ class UserRegistry final : public Registry
   };
 
   Result<std::unique_ptr<Locked>> lock(bool create);
+  Result<bool> map(Locked& locked);
+  void unmap();
+  void adopt(const os::FileStatus& status);
   Failure cannot_open(int error) const;
   Failure explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const;
   agnocast_ledger_status initialize(agnocast_ledger& ledger) const;
@@ -143,9 +142,10 @@ Failure UserRegistry::explain(agnocast_ledger_status status, const agnocast_ledg
   const auto& header = pages_.raw()->header;
   switch (status) {
     case AGNOCAST_LEDGER_FOREIGN:
-      return {FailureKind::registry, object +
-                                       " is not an Agnocast registry: something else wrote it; remove "
-                                       "the file when no process of this domain runs"};
+      return {FailureKind::registry,
+              object +
+                " is not an Agnocast registry: something else wrote it; remove "
+                "the file when no process of this domain runs"};
     case AGNOCAST_LEDGER_VERSION:
       return {FailureKind::registry,
               object + " has layout version " + std::to_string(header.abi_version) + " and " +
@@ -158,11 +158,12 @@ Failure UserRegistry::explain(agnocast_ledger_status status, const agnocast_ledg
       return {FailureKind::registry,
               object + " is damaged: end the processes of this domain and remove the file"};
     case AGNOCAST_LEDGER_NO_PROCESS_SLOT:
-      return {FailureKind::resource,
-              "domain " + std::to_string(settings_.domain) + " is full: its window has slots for " +
-                std::to_string(header.process_capacity) +
-                " processes; use another AGNOCAST_DOMAIN_ID, or start the domain with smaller slots "
-                "(AGNOCAST_WINDOW=<base>:<size>:<slot size>)"};
+      return {
+        FailureKind::resource,
+        "domain " + std::to_string(settings_.domain) + " is full: its window has slots for " +
+          std::to_string(header.process_capacity) +
+          " processes; use another AGNOCAST_DOMAIN_ID, or start the domain with smaller slots "
+          "(AGNOCAST_WINDOW=<base>:<size>:<slot size>)"};
     case AGNOCAST_LEDGER_NO_TOPIC_SLOT:
       return {FailureKind::resource, "domain " + std::to_string(settings_.domain) +
                                        " is full: it can have " +
@@ -219,15 +220,49 @@ agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
   const WindowSetting window = settings_.window.value_or(default_window);
   // The clock makes ids of a registry that is made anew differ from those of its predecessor.
   const agnocast_ledger_setup setup{window.base, window.bytes, window.slot_bytes,
-                                    static_cast<std::uint64_t>(os::realtime_ns()), settings_.domain};
+                                    static_cast<std::uint64_t>(os::realtime_ns()),
+                                    settings_.domain};
   return agnocast_ledger_init(&ledger, &setup);
+}
+
+bool UserRegistry::is_gone() const
+{
+  const os::Descriptor file = os::open_shared(name_, O_RDONLY);
+  if (!file) return errno == ENOENT;
+  const auto status = os::status_of(file.get());
+  return status && status->inode != inode_;
 }
 
 Status UserRegistry::start()
 {
-  auto locked = lock(true);
-  if (!locked) return std::move(locked.failure());
-  const int fd = (*locked)->file.get();
+  // Once more for each registry that is found without a living process: its window and access were
+  // chosen by somebody who is gone, maybe because they could not be had.
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    auto locked = lock(true);
+    if (!locked) return std::move(locked.failure());
+    Result<bool> fresh = map(**locked);
+    if (!fresh) return std::move(fresh.failure());
+    if (!*fresh) {
+      recover_dead(**locked, false);
+      if (agnocast_ledger_process_count(&(*locked)->ledger) == 0) {
+        os::unlink_shared(name_);
+        unmap();
+        continue;
+      }
+    }
+    const auto status = os::status_of((*locked)->file.get());
+    if (!status) return cannot_open(errno);
+    adopt(*status);
+    return Nothing{};
+  }
+  return Failure{FailureKind::registry, "the registry /dev/shm" + name_ +
+                                          " is removed again and again by others; try again"};
+}
+
+/// Maps the file, and initializes it if it is blank: then true.
+Result<bool> UserRegistry::map(Locked& locked)
+{
+  const int fd = locked.file.get();
   const auto status = os::status_of(fd);
   if (!status) return cannot_open(errno);
   if (status->bytes == 0 && !os::set_size(fd, sizeof(agnocast_registry))) return cannot_open(errno);
@@ -238,32 +273,42 @@ Status UserRegistry::start()
                      ": it is of another version or damaged; end the processes of this domain and "
                      "remove the file, or use another AGNOCAST_DOMAIN_ID"};
   }
-  void* address = os::map_file(nullptr, sizeof(agnocast_registry), fd, false);
-  if (address == nullptr) return cannot_open(errno);
-  pages_ = RegistryPages(static_cast<const agnocast_registry*>(address));
-  agnocast_ledger& ledger = (*locked)->ledger;
-  ledger.pages = static_cast<const std::uint8_t*>(address);
-  agnocast_ledger_status outcome = AGNOCAST_LEDGER_BLANK;
   std::uint64_t magic = 0;
   // Through the descriptor: on a full /dev/shm, reading a hole through the mapping is a SIGBUS.
   if (os::read_at(fd, &magic, sizeof magic, 0) != sizeof magic) return cannot_open(errno);
-  if (magic != 0) {
-    outcome = agnocast_ledger_check(&ledger);
-  } else if (!os::allocate_range(fd, 0, sizeof(agnocast_registry))) {
-    return cannot_open(errno);  // secured here, so that no access to the mapping can fail later
-  }
-  if (outcome == AGNOCAST_LEDGER_BLANK) outcome = initialize(ledger);
-  if (outcome != AGNOCAST_LEDGER_OK) return explain(outcome, ledger);
-  inode_ = status->inode;
-  // All processes of a domain must be able to look at each other's holds.
-  if ((status->mode & 0006) != 0) {
+  // Secured here, so that no access to the mapping can fail later.
+  if (magic == 0 && !os::allocate_range(fd, 0, sizeof(agnocast_registry)))
+    return cannot_open(errno);
+  void* address = os::map_file(nullptr, sizeof(agnocast_registry), fd, false);
+  if (address == nullptr) return cannot_open(errno);
+  pages_ = RegistryPages(static_cast<const agnocast_registry*>(address));
+  locked.ledger.pages = static_cast<const std::uint8_t*>(address);
+  agnocast_ledger_status outcome = agnocast_ledger_check(&locked.ledger);
+  const bool fresh = outcome == AGNOCAST_LEDGER_BLANK;
+  if (fresh) outcome = initialize(locked.ledger);
+  if (outcome != AGNOCAST_LEDGER_OK) return explain(outcome, locked.ledger);
+  return fresh;
+}
+
+void UserRegistry::unmap()
+{
+  if (pages_.raw() == nullptr) return;
+  os::unmap(const_cast<agnocast_registry*>(pages_.raw()), sizeof(agnocast_registry));
+  pages_ = RegistryPages(nullptr);
+}
+
+// All processes of a domain must be able to look at each other's holds, so the registry's mode says
+// who may.
+void UserRegistry::adopt(const os::FileStatus& status)
+{
+  inode_ = status.inode;
+  if ((status.mode & 0006) != 0) {
     permissions_ = {0444, 0666, -1};
-  } else if ((status->mode & 0060) != 0) {
-    permissions_ = {0440, 0660, static_cast<long>(status->gid)};
+  } else if ((status.mode & 0060) != 0) {
+    permissions_ = {0440, 0660, static_cast<long>(status.gid)};
   } else {
     permissions_ = {};
   }
-  return Nothing{};
 }
 
 void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
@@ -272,8 +317,7 @@ void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
   for (const PeerIdentity& process : pages_.processes()) {
     const bool same_namespace = process.pid_namespace == here && here != 0;
     // A record with our own pid is of a process that had the number before us.
-    bool dead =
-      same_namespace && (process.pid == os::process_id() || !os::may_exist(process.pid));
+    bool dead = same_namespace && (process.pid == os::process_id() || !os::may_exist(process.pid));
     if (!dead && thoroughly) {
       const Remains remains = examine_area(process.process).state;
       dead = remains == Remains::dead || remains == Remains::none;
@@ -340,8 +384,10 @@ void UserRegistry::remove_process(const ProcessTicket& ticket)
   auto locked = lock(false);
   if (!locked) return;
   agnocast_ledger_remove_process(&(*locked)->ledger, ticket.slot, ticket.id);
-  // The last one puts out the light; who waits for the lock sees that the file has no name.
-  recover_dead(**locked, false);
+  // The last one puts out the light; who waits for the lock sees that the file has no name. A
+  // killed process that its parent has not waited for yet still has its number: when few are left,
+  // look.
+  recover_dead(**locked, agnocast_ledger_process_count(&(*locked)->ledger) <= 4);
   if (agnocast_ledger_process_count(&(*locked)->ledger) == 0) os::unlink_shared(name_);
 }
 

@@ -58,7 +58,10 @@ void ControlThread::stop()
   os::unlink_queue(queue_name(area_->process()));
 }
 
-void ControlThread::abandon() noexcept { thread_.forget(); }
+void ControlThread::abandon() noexcept
+{
+  thread_.forget();
+}
 
 void ControlThread::poke()
 {
@@ -104,7 +107,9 @@ void ControlThread::retry_unreachable()
 int ControlThread::timeout_ms()
 {
   int timeout = queue_.is_open() ? -1 : reclaim_period_ms;
-  const auto at_most = [&](int period) { timeout = timeout < 0 ? period : std::min(timeout, period); };
+  const auto at_most = [&](int period) {
+    timeout = timeout < 0 ? period : std::min(timeout, period);
+  };
   if (has_unwatched_peer_ || has_unreachable_) at_most(unwatched_period_ms);
   if (has_messages_) {
     at_most(reclaim_period_ms);
@@ -121,7 +126,8 @@ void ControlThread::receive_announcements()
   bool any = false;
   // Bounded by what fits into the queue, a few times over.
   for (int i = 0; i < 64 && queue_.receive(&announcement, sizeof announcement, bytes); ++i) {
-    any = any || (bytes == sizeof announcement && announcement.magic == AGNOCAST_ANNOUNCEMENT_MAGIC);
+    any =
+      any || (bytes == sizeof announcement && announcement.magic == AGNOCAST_ANNOUNCEMENT_MAGIC);
   }
   has_queue_ = queue_.is_open();
   if (!any) return;

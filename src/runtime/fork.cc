@@ -102,7 +102,8 @@ void Runtime::become_child()
   for (Copy& part : copies_) {
     if (part.bytes != 0 &&
         (part.copy == nullptr || !os::replace_mapping(part.copy, part.bytes, part.original))) {
-      log_warning("fork: no memory to copy the shared heap; what it held cannot be used in the child");
+      log_warning(
+        "fork: no memory to copy the shared heap; what it held cannot be used in the child");
     }
     part = {};
   }

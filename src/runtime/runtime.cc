@@ -37,11 +37,12 @@ bool secure_heap(void* area, std::size_t end)
     const auto space = os::shared_space();
     // No allocation here: this may run inside malloc.
     char text[256];
-    std::snprintf(text, sizeof text,
-                  "agnocast: the shared heap cannot grow to %zu MB: /dev/shm has %llu MB free, or the "
-                  "slot is full; enlarge it with 'mount -o remount,size=<size> /dev/shm', or keep "
-                  "fewer messages (smaller depths, fewer held)\n",
-                  end / 1'000'000, space ? static_cast<unsigned long long>(space->free / 1'000'000) : 0);
+    std::snprintf(
+      text, sizeof text,
+      "agnocast: the shared heap cannot grow to %zu MB: /dev/shm has %llu MB free, or the "
+      "slot is full; enlarge it with 'mount -o remount,size=<size> /dev/shm', or keep "
+      "fewer messages (smaller depths, fewer held)\n",
+      end / 1'000'000, space ? static_cast<unsigned long long>(space->free / 1'000'000) : 0);
     std::fputs(text, stderr);
   }
   return false;
@@ -92,49 +93,65 @@ Status Runtime::join_locked()
   auto settings = read_settings();
   if (!settings) return std::move(settings.failure());
   settings_ = std::move(*settings);
+  pid_namespace_ = os::pid_namespace();
+  // The registry may lose its last process, and so its file, between our opening and our joining
+  // it.
+  for (int attempt = 0;; ++attempt) {
+    Status status = enter_registry();
+    if (status) break;
+    control_thread_.stop();
+    area_.reset();
+    const bool is_gone = registry_ != nullptr && registry_->is_gone();
+    registry_.reset();
+    if (!is_gone || attempt == 100) return status;
+  }
+  Heap* heap = Heap::create(
+    area_->heap_base(), area_->heap_bytes(), area_->heap_secured(),
+    {os::map_private, [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); },
+     secure_heap, area_.get()});
+  if (heap == nullptr) {
+    registry_->remove_process(context_.ticket);
+    control_thread_.stop();
+    area_.reset();
+    return Failure{FailureKind::resource,
+                   "no memory for the control data of the shared heap: raise 'ulimit -v'"};
+  }
+  context_.heap = heap;
+  shared_heap.store(heap, std::memory_order_release);
+  joined_.store(true, std::memory_order_release);
+  return Nothing{};
+}
+
+Status Runtime::reserve_window(const WindowSetting& wanted)
+{
+  // A forked child has its parent's window already; a failed attempt may have left another.
+  if (window_ && window_->setting() == wanted) return Nothing{};
+  auto window = Window::reserve(wanted);
+  if (!window) return std::move(window.failure());
+  window_ = *window;
+  set_window_range({wanted.base, wanted.bytes});
+  return Nothing{};
+}
+
+Status Runtime::enter_registry()
+{
   auto opened = Registry::open(settings_);
   if (!opened) return std::move(opened.failure());
   registry_ = std::move(*opened);
   permissions_ = registry_->permissions();
-  const WindowSetting wanted = registry_->window();
-  // A forked child has its parent's window already.
-  const bool inherited = window_ && window_->setting().base == wanted.base &&
-                         window_->setting().bytes == wanted.bytes &&
-                         window_->setting().slot_bytes == wanted.slot_bytes;
-  if (!inherited) {
-    auto window = Window::reserve(wanted);
-    if (!window) return std::move(window.failure());
-    window_ = *window;
-    set_window_range({wanted.base, wanted.bytes});
-  }
-  pid_namespace_ = os::pid_namespace();
+  if (Status status = reserve_window(registry_->window()); !status) return status;
   const std::vector<std::uint32_t> occupied = occupied_slots();
   auto ticket = registry_->add_process(
     [&](std::uint32_t slot) {
       return std::find(occupied.begin(), occupied.end(), slot) == occupied.end();
     },
     [this](std::uint32_t slot) { return make_process(slot); });
-  if (!ticket) {
-    control_thread_.stop();
-    area_.reset();
-    return std::move(ticket.failure());
-  }
+  if (!ticket) return std::move(ticket.failure());
   // Pairs with the load in PeerArea::map: no endpoint of ours is registered before.
   store_release(area_->header().process_id, ticket->id);
   peers_.start(*window_, *area_, ticket->id, occupied);
-  Heap* heap = Heap::create(area_->heap_base(), area_->heap_bytes(), area_->heap_secured(),
-                            {os::map_private, [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); },
-                             secure_heap, area_.get()});
-  if (heap == nullptr) {
-    registry_->remove_process(*ticket);
-    control_thread_.stop();
-    area_.reset();
-    return Failure{FailureKind::resource,
-                   "no memory for the control data of the shared heap: raise 'ulimit -v'"};
-  }
-  context_ = {area_.get(), &peers_, registry_.get(), heap, *ticket};
-  shared_heap.store(heap, std::memory_order_release);
-  joined_.store(true, std::memory_order_release);
+  context_.area = area_.get();
+  context_.ticket = *ticket;
   return Nothing{};
 }
 
@@ -305,7 +322,10 @@ void Runtime::ring_own_doorbells() noexcept
   }
 }
 
-void Runtime::wake_all_wait_sets() noexcept { ring_own_doorbells(); }
+void Runtime::wake_all_wait_sets() noexcept
+{
+  ring_own_doorbells();
+}
 
 std::string Runtime::holders()
 {

@@ -31,7 +31,8 @@ struct WindowRange
   std::size_t bytes = 0;  ///< 0 until the window is reserved
 };
 extern WindowRange window_range;
-/// Keeps \p copy the same as window_range; the hook has one in each library that it is compiled into.
+/// Keeps \p copy the same as window_range; the hook has one in each library that it is compiled
+/// into.
 void watch_window_range(WindowRange* copy) noexcept;
 /// The heap of this process; nullptr before it has joined, and in a forked child.
 extern AGNOCAST_PUBLIC std::atomic<Heap*> shared_heap;
@@ -73,6 +74,8 @@ class Runtime
  private:
   Runtime() = default;
   Status join_locked();
+  Status enter_registry();
+  Status reserve_window(const WindowSetting& wanted);
   Result<std::string> make_process(std::uint32_t slot);
   Result<std::string> free_name();
   void announce(const PublisherCore& publisher);

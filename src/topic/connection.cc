@@ -9,18 +9,17 @@
 
 namespace agnocast::internal {
 
-Connection::Connection(Context& context, const ConnectionSetup& setup, const EndpointView& publisher,
-                       std::shared_ptr<PeerArea> area, const agnocast_ring* ring, Start start)
+Connection::Connection(Context& context, const ConnectionSetup& setup,
+                       const EndpointView& publisher, std::shared_ptr<PeerArea> area,
+                       const agnocast_ring* ring, Start start)
   : setup_(setup),
     publisher_id_(publisher.id),
     area_(std::move(area)),
     ring_(ring),
     shared_(*context.area->at<agnocast_connection>(setup.offset)),
-    free_holds_((setup.hold_limit + 63) / 64),
     handles_(new ReceivedHandle[setup.hold_limit])
 {
   for (std::uint32_t i = 0; i < setup_.hold_limit; ++i) {
-    free_holds_[i / 64].fetch_or(std::uint64_t{1} << (i % 64), std::memory_order_relaxed);
     handles_[i].connection = this;
     handles_[i].hold = i;
     handles_[i].info.publisher_id = publisher_id_;
@@ -29,7 +28,8 @@ Connection::Connection(Context& context, const ConnectionSetup& setup, const End
     case Start::first:
       break;
     case Start::oldest:
-      cursor_ = std::max<std::uint64_t>(load_acquire(ring_->tail), 1);  // pairs with retire_oldest()
+      cursor_ =
+        std::max<std::uint64_t>(load_acquire(ring_->tail), 1);  // pairs with retire_oldest()
       break;
     case Start::next:
       cursor_ = load_seq_cst(ring_->head) + 1;  // pairs with publish()
@@ -98,9 +98,11 @@ bool Connection::skip_gone() noexcept
     broken_ = true;
     return false;
   }
-  // head was stored after this entry: if it is not there now, it was retired.
+  // head was stored after this entry, so if it is not there now, it was retired. Pairs with the
+  // stores of seq in publish() and retire_oldest().
   if (load_acquire(entries_[cursor_ & entry_mask_].seq) == cursor_) return true;
-  std::uint64_t next = std::max(cursor_ + 1, load_acquire(ring_->tail));  // pairs with retire_oldest()
+  std::uint64_t next =
+    std::max(cursor_ + 1, load_acquire(ring_->tail));  // pairs with retire_oldest()
   next = std::min(next, head + 1);
   if (head - next > entry_mask_ && next <= head) next = head - entry_mask_;
   lost_ += next - cursor_;
@@ -134,17 +136,23 @@ std::optional<Connection::Peeked> Connection::peek() noexcept
 
 std::optional<std::uint32_t> Connection::reserve_hold() noexcept
 {
-  for (std::uint32_t i = 0; i < free_holds_.size(); ++i) {
-    const std::uint64_t bits = free_holds_[i].load(std::memory_order_acquire);
-    if (bits == 0) continue;
-    const auto bit = static_cast<std::uint32_t>(std::countr_zero(bits));
-    free_holds_[i].fetch_and(~(std::uint64_t{1} << bit), std::memory_order_relaxed);
-    const std::uint32_t hold = i * 64 + bit;
+  for (std::uint32_t hold = 0; hold < setup_.hold_limit; ++hold) {
+    // Pairs with the store in release_hold(): the handle of a hold that is free is free too.
+    if (load_acquire(shared_.holds[hold]) != 0) continue;
     // Before the hold is set. Pairs with the load in gather_holds().
     if (hold >= load_relaxed(shared_.holds_end)) store_seq_cst(shared_.holds_end, hold + 1);
     return hold;
   }
   return std::nullopt;
+}
+
+bool Connection::is_held() const noexcept
+{
+  const std::uint32_t end = load_relaxed(shared_.holds_end);
+  for (std::uint32_t hold = 0; hold < end; ++hold) {
+    if (load_acquire(shared_.holds[hold]) != 0) return true;  // pairs with release_hold()
+  }
+  return false;
 }
 
 ReceivedHandle* Connection::take(const void*& address) noexcept
@@ -156,18 +164,17 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
     if (!hold) return nullptr;
     const std::uint64_t found = load_acquire(entry->address);  // pairs with publish()
     const std::uint64_t stamp = load_relaxed(entry->stamp_ns);
-    store_seq_cst(shared_.holds[*hold], cursor_);  // (D) of the retire race
-    if (load_seq_cst(entry->seq) != cursor_) {     // (E) of the retire race
+    store_seq_cst(shared_.holds[*hold], cursor_);             // (D) of the retire race
+    if (load_seq_cst(entry->seq) != cursor_) {                // (E) of the retire race
       store_release(shared_.holds[*hold], std::uint64_t{0});  // pairs with gather_holds()
-      free_holds_[*hold / 64].fetch_or(std::uint64_t{1} << (*hold % 64), std::memory_order_release);
       continue;
     }
     ReceivedHandle& handle = handles_[*hold];
     handle.info.sequence = cursor_;
     handle.info.publish_time_ns = stamp;
     handle.references.store(1, std::memory_order_relaxed);
-    held_.fetch_add(1, std::memory_order_relaxed);
-    if (found % setup_.message_alignment != 0 || !area_->holds_message(found, setup_.message_bytes)) {
+    if (found % setup_.message_alignment != 0 ||
+        !area_->holds_message(found, setup_.message_bytes)) {
       broken_ = true;
       release_hold(*hold);
       return nullptr;
@@ -180,10 +187,8 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
 
 void Connection::release_hold(std::uint32_t hold) noexcept
 {
-  // After all reads of the message. Pairs with the load in gather_holds().
+  // After all reads of the message. Pairs with the loads in gather_holds() and reserve_hold().
   store_release(shared_.holds[hold], std::uint64_t{0});
-  free_holds_[hold / 64].fetch_or(std::uint64_t{1} << (hold % 64), std::memory_order_release);
-  held_.fetch_sub(1, std::memory_order_acq_rel);
 }
 
 void Connection::skip_to_newest() noexcept

@@ -72,7 +72,7 @@ class Connection
   [[nodiscard]] SubscriptionCore* owner() const noexcept { return setup_.owner; }
   [[nodiscard]] std::uint64_t take_lost() noexcept { return std::exchange(lost_, 0); }
   [[nodiscard]] bool is_broken() const noexcept { return broken_; }
-  [[nodiscard]] std::uint32_t held() const noexcept { return held_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_held() const noexcept;
 
   /// The publisher has left: what is unread may still be taken.
   std::atomic<bool> draining{false};
@@ -98,8 +98,6 @@ class Connection
   std::uint64_t cursor_ = 1;  ///< as in shared_
   std::uint64_t lost_ = 0;
   bool broken_ = false;  ///< the publisher wrote something impossible
-  std::atomic<std::uint32_t> held_{0};
-  std::vector<std::atomic<std::uint64_t>> free_holds_;  ///< a bit is set while the hold is free
   std::unique_ptr<ReceivedHandle[]> handles_;
 };
 

@@ -25,7 +25,6 @@ PublisherCore::PublisherCore(Context& context, PublisherSetup setup)
 {
   retired_.reserve(64);
   holds_.reserve(256);
-  unheld_.reserve(64);
 }
 
 Result<std::shared_ptr<PublisherCore>> PublisherCore::create(Context& context, PublisherSetup setup)
@@ -41,9 +40,10 @@ Status PublisherCore::start()
   retention_ = setup_.endpoint.depth;
   ring_offset_ = context_.area->allocate_control(sizeof(agnocast_ring));
   if (ring_offset_ == 0) {
-    return Failure{FailureKind::resource,
-                   "no room for another publisher: the control part of this process's area is full, "
-                   "or /dev/shm is; destroy publishers and subscriptions that are not needed"};
+    return Failure{
+      FailureKind::resource,
+      "no room for another publisher: the control part of this process's area is full, "
+      "or /dev/shm is; destroy publishers and subscriptions that are not needed"};
   }
   ring_ = context_.area->at<agnocast_ring>(ring_offset_);
   ring_->tail = 1;
@@ -94,7 +94,8 @@ bool PublisherCore::make_ring(std::uint32_t entries_log2)
     entry(seq).address = from.address;
     entry(seq).seq = from.seq;
   }
-  store_seq_cst(ring_->entries, offset + entries_log2);  // pairs with the load in Connection::locate_entries
+  // Pairs with the load in Connection::locate_entries.
+  store_seq_cst(ring_->entries, offset + entries_log2);
   if (old_entries != nullptr) {
     for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
       // Pairs with the second load in Connection::take, as in retire_oldest().
@@ -115,7 +116,10 @@ void* PublisherCore::allocate_message() noexcept
   return context_.heap->allocate_aligned(bytes, alignment);
 }
 
-void PublisherCore::free_message(void* message) noexcept { context_.heap->deallocate(message); }
+void PublisherCore::free_message(void* message) noexcept
+{
+  context_.heap->deallocate(message);
+}
 
 void PublisherCore::destroy_message(void* message) noexcept
 {
@@ -123,10 +127,9 @@ void PublisherCore::destroy_message(void* message) noexcept
   free_message(message);
 }
 
-void PublisherCore::destroy_all(std::vector<void*>& messages) noexcept
+void PublisherCore::destroy_all(const Unheld& unheld) noexcept
 {
-  for (void* message : messages) destroy_message(message);
-  messages.clear();
+  for (std::size_t i = 0; i < unheld.count; ++i) destroy_message(unheld.messages[i]);
 }
 
 bool PublisherCore::publish(void* message)
@@ -144,14 +147,10 @@ bool PublisherCore::publish(void* message)
   while (live_count() > retention_) retire_oldest();
   refresh_if_changed();
   wake_sleepers();
-  if (retired_.empty()) return true;
-  std::vector<void*> unheld;
-  unheld.swap(unheld_);  // keeps its capacity from publish to publish
-  collect_unheld(unheld);
+  Unheld unheld;
+  if (!retired_.empty()) collect_unheld(unheld);
   lock.unlock();
   destroy_all(unheld);
-  lock.lock();
-  unheld_.swap(unheld);
   return true;
 }
 
@@ -172,12 +171,14 @@ void PublisherCore::refresh_if_changed()
 
 void PublisherCore::refresh()
 {
-  // Before the records are read: what changes after this is seen at the next look.
+  // Before the records are read: what changes after this is seen at the next look. Pairs with the
+  // fence after the registry's stores.
   seen_generation_ = load_seq_cst(*generation_);
   std::vector<Peer> peers;
   std::vector<PeerIdentity> unreachable;
   std::uint64_t retention = setup_.endpoint.depth;
-  for (const EndpointView& view : context_.registry->endpoints(ticket_.topic, AGNOCAST_SUBSCRIPTION)) {
+  for (const EndpointView& view :
+       context_.registry->endpoints(ticket_.topic, AGNOCAST_SUBSCRIPTION)) {
     retention = std::max<std::uint64_t>(retention, std::min<std::uint32_t>(view.depth, 1u << 16));
     if (!add_peer(view, peers)) unreachable.push_back(view.process);
   }
@@ -203,8 +204,10 @@ bool PublisherCore::add_peer(const EndpointView& view, std::vector<Peer>& peers)
   if (!area) {
     // Gone meanwhile, or a limit of this process: until it is known, its holds must be respected.
     if (unreachable_said_.first()) {
-      log_warning("topic '" + setup_.endpoint.topic + "' frees no messages until a subscriber can be "
-                  "looked at: " + area.failure().text);
+      log_warning("topic '" + setup_.endpoint.topic +
+                  "' frees no messages until a subscriber can be "
+                  "looked at: " +
+                  area.failure().text);
     }
     return false;
   }
@@ -233,9 +236,11 @@ const agnocast_connection* PublisherCore::find_connection(Peer& peer) const
     const auto* connection = peer.area->at<agnocast_connection>(offset);
     if (connection == nullptr) break;
     if (load_seq_cst(connection->publisher_id) == ticket_.id) {  // pairs as above
-      const std::uint64_t holds = std::min(connection->holds_capacity, AGNOCAST_HOLDS_MAX);
+      // Read once: what it says later may not be what was checked.
+      peer.holds_capacity = std::min(load_relaxed(connection->holds_capacity), AGNOCAST_HOLDS_MAX);
       if (peer.area->at<agnocast_connection>(
-            offset, AGNOCAST_HOLDS_OFFSET + holds * sizeof(std::uint64_t)) != nullptr) {
+            offset, AGNOCAST_HOLDS_OFFSET + peer.holds_capacity * sizeof(std::uint64_t)) !=
+          nullptr) {
         peer.connection = connection;
       }
       break;
@@ -248,7 +253,8 @@ const agnocast_connection* PublisherCore::find_connection(Peer& peer) const
 void PublisherCore::wake_sleepers()
 {
   for (const Peer& peer : peers_) {
-    const std::uint32_t waiter = load_seq_cst(peer.subscription->waiter);  // pairs with set_waiter()
+    const std::uint32_t waiter =
+      load_seq_cst(peer.subscription->waiter);  // pairs with set_waiter()
     if (waiter >= AGNOCAST_WAITERS) continue;
     // (B) of the sleep race; pairs with the store in WaitSetCore::wait.
     if (load_seq_cst(peer.area->waiter(waiter).sleeping) != 0) peer.area->ring(waiter);
@@ -259,7 +265,8 @@ void PublisherCore::wake_all()
 {
   const std::lock_guard lock(mutex_);
   for (const Peer& peer : peers_) {
-    const std::uint32_t waiter = load_seq_cst(peer.subscription->waiter);  // pairs with set_waiter()
+    const std::uint32_t waiter =
+      load_seq_cst(peer.subscription->waiter);  // pairs with set_waiter()
     if (waiter < AGNOCAST_WAITERS) peer.area->ring(waiter);
   }
 }
@@ -273,25 +280,28 @@ bool PublisherCore::gather_holds()
   for (Peer& peer : peers_) {
     const agnocast_connection* connection = find_connection(peer);
     if (connection == nullptr) continue;
-    const std::uint32_t capacity = std::min(connection->holds_capacity, AGNOCAST_HOLDS_MAX);
     // Pairs with the store that raises it before the first hold above is set.
-    const std::uint32_t end = std::min(load_seq_cst(connection->holds_end), capacity);
+    const std::uint32_t end = std::min(load_seq_cst(connection->holds_end), peer.holds_capacity);
     const std::size_t before = holds_.size();
     for (std::uint32_t i = 0; i < end; ++i) {
       // (C) of the retire race; pairs with Connection::take and, when it reads 0, with release().
-      if (const std::uint64_t seq = load_seq_cst(connection->holds[i]); seq != 0) holds_.push_back(seq);
+      if (const std::uint64_t seq = load_seq_cst(connection->holds[i]); seq != 0)
+        holds_.push_back(seq);
     }
     if (holds_.size() != before && peer.area->is_dead()) holds_.resize(before);
   }
   return true;
 }
 
-void PublisherCore::collect_unheld(std::vector<void*>& unheld)
+void PublisherCore::collect_unheld(Unheld& unheld)
 {
   if (!gather_holds()) return;
   std::erase_if(retired_, [&](const Retired& retired) {
-    if (std::find(holds_.begin(), holds_.end(), retired.sequence) != holds_.end()) return false;
-    unheld.push_back(retired.message);
+    if (unheld.is_full() ||
+        std::find(holds_.begin(), holds_.end(), retired.sequence) != holds_.end()) {
+      return false;
+    }
+    unheld.messages[unheld.count++] = retired.message;
     return true;
   });
 }
@@ -313,7 +323,7 @@ std::uint64_t PublisherCore::slowest_cursor(bool blocking_only)
   return slowest;
 }
 
-bool PublisherCore::wait_for_room(std::unique_lock<std::mutex>& lock)
+bool PublisherCore::wait_for_room(std::unique_lock<os::ShortLock>& lock)
 {
   const auto has_room = [&] {
     refresh_if_changed();
@@ -324,7 +334,7 @@ bool PublisherCore::wait_for_room(std::unique_lock<std::mutex>& lock)
   const std::uint32_t& word = context_.area->doorbell().words[waiter_];
   while (!has_room()) {
     const std::uint32_t seen = load_seq_cst(word);  // before the last look; pairs with ring()
-    store_seq_cst(sleeping, 1u);                    // pairs with the load in Connection::tell_publisher
+    store_seq_cst(sleeping, 1u);  // pairs with the load in Connection::tell_publisher
     os::Woken woken = os::Woken::yes;
     if (!has_room()) {
       lock.unlock();
@@ -350,18 +360,22 @@ std::size_t PublisherCore::reclaim_early()
   for (const PeerIdentity& process : look_for_unreachable()) {
     static_cast<void>(context_.registry->recover(process));
   }
-  std::vector<void*> unheld;
-  {
-    const std::lock_guard lock(mutex_);
-    refresh_if_changed();
-    if (setup_.endpoint.durability == AGNOCAST_VOLATILE || closed_) {
-      const std::uint64_t wanted = slowest_cursor(false);
-      while (tail_ <= head_ && tail_ < wanted && unreachable_.empty()) retire_oldest();
+  std::size_t count = 0;
+  Unheld unheld;
+  do {
+    unheld.count = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      refresh_if_changed();
+      if (setup_.endpoint.durability == AGNOCAST_VOLATILE || closed_) {
+        const std::uint64_t wanted = slowest_cursor(false);
+        while (tail_ <= head_ && tail_ < wanted && unreachable_.empty()) retire_oldest();
+      }
+      if (!retired_.empty()) collect_unheld(unheld);
     }
-    if (!retired_.empty()) collect_unheld(unheld);
-  }
-  const std::size_t count = unheld.size();
-  destroy_all(unheld);
+    destroy_all(unheld);
+    count += unheld.count;
+  } while (unheld.is_full());
   return count;
 }
 
@@ -406,7 +420,8 @@ std::size_t PublisherCore::subscription_count() const
 std::vector<PeerIdentity> PublisherCore::subscriber_processes() const
 {
   std::vector<PeerIdentity> processes;
-  for (const EndpointView& view : context_.registry->endpoints(ticket_.topic, AGNOCAST_SUBSCRIPTION)) {
+  for (const EndpointView& view :
+       context_.registry->endpoints(ticket_.topic, AGNOCAST_SUBSCRIPTION)) {
     const bool known = std::any_of(processes.begin(), processes.end(), [&](const PeerIdentity& p) {
       return p.process_id == view.process.process_id;
     });
@@ -422,10 +437,9 @@ std::string PublisherCore::holders()
   for (Peer& peer : peers_) {
     const agnocast_connection* connection = find_connection(peer);
     if (connection == nullptr) continue;
-    const std::uint32_t end = std::min(
-      {load_seq_cst(connection->holds_end), connection->holds_capacity, AGNOCAST_HOLDS_MAX});
+    const std::uint32_t end = std::min(load_relaxed(connection->holds_end), peer.holds_capacity);
     std::uint32_t held = 0;
-    for (std::uint32_t i = 0; i < end; ++i) held += load_acquire(connection->holds[i]) != 0;
+    for (std::uint32_t i = 0; i < end; ++i) held += load_relaxed(connection->holds[i]) != 0;
     if (held != 0) {
       text += ", " + std::to_string(held) + " held by process " +
               std::to_string(peer.area->identity().pid);

@@ -22,8 +22,8 @@
 //     load hold              (C)               load entry.seq         (E)
 //     free if no hold
 //
-//   A to E are seq_cst. Forbidden: C misses the hold and E still reads seq; then the message would be
-//   freed under its reader. If E reads seq then E is before A, so D is before C, and C sees it.
+//   A to E are seq_cst. Forbidden: C misses the hold and E still reads seq; then the message would
+//   be freed under its reader. If E reads seq then E is before A, so D is before C, and C sees it.
 //   A newcomer cannot be missed: it registered (a new generation) before it set its hold, so either
 //   B sees the new generation and the holds of the newcomer are looked at, or its E is after A.
 //
@@ -35,6 +35,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -46,6 +47,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "os/short_lock.hpp"
 #include "topic/context.hpp"
 
 namespace agnocast::internal {
@@ -107,8 +109,16 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
     std::shared_ptr<PeerArea> area;
     const agnocast_subscription* subscription = nullptr;
     const agnocast_connection* connection = nullptr;  ///< nullptr until the subscriber connects
+    std::uint32_t holds_capacity = 0;                 ///< of the connection, checked
     std::uint32_t depth = 0;                          ///< 0: closed, only its holds count
     bool blocks = false;                              ///< keep_all and reliable
+  };
+  /// Messages to destroy once the lock is given back. What does not fit waits for the next time.
+  struct Unheld
+  {
+    std::array<void*, 32> messages;
+    std::size_t count = 0;
+    [[nodiscard]] bool is_full() const noexcept { return count == messages.size(); }
   };
   struct Retired
   {
@@ -127,15 +137,15 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void refresh_if_changed();
   void refresh();
   bool add_peer(const EndpointView& view, std::vector<Peer>& peers);
-  bool wait_for_room(std::unique_lock<std::mutex>& lock);
+  bool wait_for_room(std::unique_lock<os::ShortLock>& lock);
   [[nodiscard]] std::uint64_t slowest_cursor(bool blocking_only);
   const agnocast_connection* find_connection(Peer& peer) const;
   void retire_oldest();
   void wake_sleepers();
-  void collect_unheld(std::vector<void*>& unheld);
+  void collect_unheld(Unheld& unheld);
   [[nodiscard]] bool gather_holds();
   std::vector<PeerIdentity> look_for_unreachable();
-  void destroy_all(std::vector<void*>& messages) noexcept;
+  void destroy_all(const Unheld& unheld) noexcept;
 
   Context& context_;
   PublisherSetup setup_;
@@ -144,12 +154,13 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   const std::uint64_t* generation_ = nullptr;
   std::uint32_t waiter_ = AGNOCAST_NO_WAITER;
 
-  std::mutex mutex_;  ///< guards all below, and the writing side of the ring
+  os::ShortLock mutex_;  ///< guards all below, and the writing side of the ring
   std::uint64_t ring_offset_ = 0;
   agnocast_ring* ring_ = nullptr;
   agnocast_ring_entry* entries_ = nullptr;
   std::uint64_t entry_mask_ = 0;
-  std::vector<std::pair<std::uint64_t, std::size_t>> entry_blocks_;  ///< offset and bytes; last is used
+  std::vector<std::pair<std::uint64_t, std::size_t>>
+    entry_blocks_;          ///< offset and bytes; last is used
   std::uint64_t head_ = 0;  ///< as in the ring
   std::uint64_t tail_ = 1;
   std::uint64_t retention_ = 0;
@@ -160,8 +171,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   Once unreachable_said_;
   std::vector<Peer> peers_;
   std::vector<Retired> retired_;
-  std::vector<std::uint64_t> holds_;    ///< scratch of gather_holds
-  std::vector<void*> unheld_;           ///< scratch of publish
+  std::vector<std::uint64_t> holds_;  ///< scratch of gather_holds
 };
 
 }  // namespace agnocast::internal

@@ -40,9 +40,10 @@ Status SubscriptionCore::start()
 {
   const std::uint64_t offset = context_.area->allocate_control(sizeof(agnocast_subscription));
   if (offset == 0) {
-    return Failure{FailureKind::resource,
-                   "no room for another subscription: the control part of this process's area is "
-                   "full, or /dev/shm is; destroy publishers and subscriptions that are not needed"};
+    return Failure{
+      FailureKind::resource,
+      "no room for another subscription: the control part of this process's area is "
+      "full, or /dev/shm is; destroy publishers and subscriptions that are not needed"};
   }
   endpoint_.control_offset = offset;
   agnocast_subscription* shared = context_.area->at<agnocast_subscription>(offset);
@@ -106,7 +107,8 @@ void SubscriptionCore::refresh_if_changed()
 void SubscriptionCore::refresh_locked()
 {
   if ((state_.load(std::memory_order_relaxed) & closed_bit) != 0) return;
-  // Before the records are read: what changes after this is seen at the next look.
+  // Before the records are read: what changes after this is seen at the next look. Pairs with the
+  // fence after the registry's stores.
   seen_generation_ = load_seq_cst(*generation_);
   starting_.clear();
   unreachable_.clear();
@@ -119,9 +121,8 @@ void SubscriptionCore::refresh_locked()
   }
   drop_finished_locked();
   for (const EndpointView& view : views) {
-    const bool known = std::any_of(connections_.begin(), connections_.end(), [&](const auto& c) {
-      return c->publisher_id() == view.id;
-    });
+    const bool known = std::any_of(connections_.begin(), connections_.end(),
+                                   [&](const auto& c) { return c->publisher_id() == view.id; });
     if (!known) connect(view);
   }
 }
@@ -194,7 +195,8 @@ void SubscriptionCore::drop_finished_locked()
   }
   if (draining == 0) return;
   std::erase_if(connections_, [&](const std::unique_ptr<Connection>& connection) {
-    if (!connection->draining.load(std::memory_order_acquire) || connection->held() != 0) return false;
+    if (!connection->draining.load(std::memory_order_acquire) || connection->is_held())
+      return false;
     if (connection->has_unread() && draining <= draining_max) return false;
     --draining;
     lost_.fetch_add(connection->take_lost(), std::memory_order_relaxed);
@@ -350,7 +352,10 @@ void SubscriptionCore::set_waiter(std::uint32_t waiter) noexcept
   store_seq_cst(shared_->waiter, waiter);  // pairs with the load in wake_sleepers()
 }
 
-std::uint32_t SubscriptionCore::waiter() const noexcept { return load_relaxed(shared_->waiter); }
+std::uint32_t SubscriptionCore::waiter() const noexcept
+{
+  return load_relaxed(shared_->waiter);
+}
 
 void SubscriptionCore::set_on_room(std::function<void()> tell)
 {
@@ -362,8 +367,8 @@ std::size_t SubscriptionCore::publisher_count()
 {
   refresh_if_changed();
   const std::lock_guard lock(mutex_);
-  return static_cast<std::size_t>(std::count_if(
-    connections_.begin(), connections_.end(), [](const auto& c) { return !c->draining.load(); }));
+  return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(),
+                                                [](const auto& c) { return !c->draining.load(); }));
 }
 
 }  // namespace agnocast::internal

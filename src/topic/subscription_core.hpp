@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "os/short_lock.hpp"
 #include "topic/connection.hpp"
 #include "topic/context.hpp"
 
@@ -36,7 +37,8 @@ struct Taken
 class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
 {
  public:
-  static Result<std::shared_ptr<SubscriptionCore>> create(Context& context, EndpointRequest endpoint,
+  static Result<std::shared_ptr<SubscriptionCore>> create(Context& context,
+                                                          EndpointRequest endpoint,
                                                           std::uint32_t hold_limit);
   ~SubscriptionCore();
   SubscriptionCore(const SubscriptionCore&) = delete;
@@ -107,7 +109,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   const std::uint64_t* generation_ = nullptr;
   agnocast_subscription* shared_ = nullptr;
 
-  std::mutex mutex_;  ///< guards all below but the atomics
+  os::ShortLock mutex_;  ///< guards all below but the atomics
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<std::uint64_t> places_;       ///< offsets of all agnocast_connections of the list
   std::vector<std::uint64_t> free_places_;  ///< those out of use
@@ -121,7 +123,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::function<void()> on_room_;
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<bool> wants_room_{false};
-  std::atomic<std::uint32_t> state_{0};  ///< messages held, and closed_bit
+  std::atomic<std::uint32_t> state_{0};     ///< messages held, and closed_bit
   std::shared_ptr<SubscriptionCore> self_;  ///< while closed and messages are held
 };
 

@@ -93,7 +93,8 @@ bool WaitSetCore::is_stopped(const std::atomic<bool>& stop) noexcept
   return stop.load() || (woken_.load() && woken_.exchange(false));
 }
 
-bool WaitSetCore::spin(std::int64_t deadline_ns, std::int64_t spin_ns, const std::atomic<bool>& stop)
+bool WaitSetCore::spin(std::int64_t deadline_ns, std::int64_t spin_ns,
+                       const std::atomic<bool>& stop)
 {
   std::int64_t end = os::monotonic_ns() + spin_ns;
   if (deadline_ns >= 0) end = std::min(end, deadline_ns);
@@ -106,7 +107,8 @@ bool WaitSetCore::spin(std::int64_t deadline_ns, std::int64_t spin_ns, const std
   return false;
 }
 
-bool WaitSetCore::wait(std::int64_t deadline_ns, std::int64_t spin_ns, const std::atomic<bool>& stop)
+bool WaitSetCore::wait(std::int64_t deadline_ns, std::int64_t spin_ns,
+                       const std::atomic<bool>& stop)
 {
   for (;;) {
     if (any_ready()) return true;

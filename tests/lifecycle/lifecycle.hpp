@@ -85,7 +85,10 @@ inline std::string registry_path()
   return std::string("/dev/shm/agnocast_registry.") + std::getenv("AGNOCAST_DOMAIN_ID");
 }
 
-inline std::string area_path(pid_t pid) { return "/dev/shm/agnocast@" + std::to_string(pid); }
+inline std::string area_path(pid_t pid)
+{
+  return "/dev/shm/agnocast@" + std::to_string(pid);
+}
 
 /// The shared objects of a process that exist, by kind; empty if there are none.
 inline std::string remains_of(pid_t pid)

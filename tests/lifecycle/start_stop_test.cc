@@ -2,6 +2,7 @@
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <memory>
 
@@ -76,6 +77,12 @@ TEST(StartStop, TheLastOfSeveralProcessesRemovesTheRegistry)
 TEST(StartStop, AfterAKillOfEverybodyNewProcessesWorkAndRemoveTheLeftovers)
 {
   Processes killed = ready_processes(10);
+  for (auto& process : killed) {  // stopped first, or they clean up after each other
+    process->signal(SIGSTOP);
+    int status = 0;
+    ASSERT_EQ(::waitpid(process->pid(), &status, WUNTRACED), process->pid());
+    ASSERT_TRUE(WIFSTOPPED(status));
+  }
   for (auto& process : killed) process->signal(SIGKILL);
   for (auto& process : killed) EXPECT_EQ(process->wait(), -SIGKILL);
   EXPECT_NE(remains_of(killed[0]->pid()), "") << "or there is nothing to test";

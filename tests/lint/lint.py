@@ -213,7 +213,23 @@ def formatted(tree):
         yield ".clang-format", 1, report.stderr.strip()[:300]
 
 
-CHECKS = [rooms, licences, sizes, marks, machine_paths, atomics, formatted]
+def readme(tree):
+    """The README shows the examples as they are."""
+    lines = tree.files.get("README.md", [])
+    for number, line in enumerate(lines, 1):
+        found = re.fullmatch(r"<!-- (\S+) -->", line)
+        if not found:
+            continue
+        if "```" not in lines[number + 1 :]:
+            yield "README.md", number, "no code follows"
+            continue
+        shown = lines[number + 1 : lines.index("```", number + 1)]
+        source = [code for code in tree.files.get(found.group(1), []) if "SPDX" not in code]
+        if shown != source:
+            yield "README.md", number, f"{found.group(1)} differs from what is shown here"
+
+
+CHECKS = [rooms, licences, sizes, marks, machine_paths, atomics, readme, formatted]
 
 
 def run(root, quiet=False):
@@ -239,6 +255,7 @@ FLAWS = {
     marks: {"docs/a.md": "TO" + "DO\n"},
     machine_paths: {"docs/a.md": "see /" + "home/me\n"},
     atomics: {"src/topic/a.cc": HEAD + "void f() { store_release(word, 1); }\n"},
+    readme: {"README.md": "<!-- examples/a.cc -->\n```cpp\nint f();\n```\n"},
     formatted: {"src/os/a.cc": HEAD + "int  f ( );\n"},
 }
 

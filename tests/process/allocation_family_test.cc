@@ -92,7 +92,7 @@ void family_gives(bool shared)
     got(::valloc(size), size, page);
     got(::pvalloc(size), size, page);
     got(::operator new(size), size, 16);
-    got(::operator new(size, std::align_val_t{256}), size, 256);
+    got(::operator new (size, std::align_val_t{256}), size, 256);
   }
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     check(blocks[i].first, blocks[i].second, static_cast<unsigned>(i));
@@ -157,7 +157,8 @@ TEST(AllocationFamily, RefusesImpossibleSizesWithoutHarm)
       ipc_shared_ptr<int> loan;
       if (in_loan) loan = publisher.borrow_loaned_message();
       volatile std::size_t huge = SIZE_MAX / 2 + 10;
-      void* const block = std::malloc(100);
+      // Volatile: the compiler would tell us that what a realloc was given may be gone.
+      void* volatile block = std::malloc(100);
       write(block, 100, 5);
       require(std::malloc(huge) == nullptr, "malloc");
       require(std::calloc(huge, 4) == nullptr, "calloc overflows");

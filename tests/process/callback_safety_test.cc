@@ -182,8 +182,8 @@ TEST(Callback, MayDestroyAndCreateOtherSubscriptions)
         check(*message, ++calls);
         others.clear();
         for (int i = 0; i < 3; ++i) {
-          others.push_back(
-            node->create_subscription<Numbers>("/numbers", 10, [&](const auto&) { ++other_calls; }));
+          others.push_back(node->create_subscription<Numbers>("/numbers", 10,
+                                                              [&](const auto&) { ++other_calls; }));
         }
       });
     channel.say("ready");
@@ -227,8 +227,8 @@ TEST(SpinSome, ReturnsAlthoughACallbackFeedsItsOwnTopic)
     const auto node = std::make_shared<Node>("loop");
     const auto publisher = node->create_publisher<Numbers>("/numbers", 10);
     int calls = 0;
-    const auto subscription = node->create_subscription<Numbers>(
-      "/numbers", 10, [&](const ipc_shared_ptr<const Numbers>&) {
+    const auto subscription =
+      node->create_subscription<Numbers>("/numbers", 10, [&](const ipc_shared_ptr<const Numbers>&) {
         ++calls;
         send(*publisher, calls);
       });

@@ -33,9 +33,9 @@ void send(Publisher<Letter>& publisher, int number)
 void check(const Letter& letter, int number)
 {
   require(letter.number == number, "the next number");
-  require(letter.text ==
-            "a letter that does not fit into the string object: " + std::to_string(number),
-          "the text");
+  require(
+    letter.text == "a letter that does not fit into the string object: " + std::to_string(number),
+    "the text");
 }
 
 /// Each line is how many letters to send on /letters; "end" ends.
@@ -82,12 +82,12 @@ TEST(Callback, MayTakeTheMessageInAnyOfThreeWaysWithOrWithoutItsInfo)
       int calls = 0;
       std::vector<ipc_shared_ptr<const Letter>> kept;
       std::vector<std::shared_ptr<const Letter>> kept_standard;
-      const auto a = node->create_subscription<Letter>(
-        "/letters", 10, [&](const ipc_shared_ptr<const Letter>& m) {
-          check(*m, 1);
-          kept.push_back(m);
-          ++calls;
-        });
+      const auto a = node->create_subscription<Letter>("/letters", 10,
+                                                       [&](const ipc_shared_ptr<const Letter>& m) {
+                                                         check(*m, 1);
+                                                         kept.push_back(m);
+                                                         ++calls;
+                                                       });
       const auto b =
         node->create_subscription<Letter>("/letters", 10, [&](ipc_shared_ptr<const Letter> m) {
           check(*m, 1);
@@ -114,8 +114,7 @@ TEST(Callback, MayTakeTheMessageInAnyOfThreeWaysWithOrWithoutItsInfo)
         "/letters", 10,
         [&](ipc_shared_ptr<const Letter> m, const MessageInfo& info) { with_info(*m, info); });
       const auto f = node->create_subscription<Letter>(
-        "/letters", 10,
-        [&](const std::shared_ptr<const Letter>& m, const MessageInfo& info) {
+        "/letters", 10, [&](const std::shared_ptr<const Letter>& m, const MessageInfo& info) {
           with_info(*m, info);
         });
       const auto g = node->create_subscription<Letter>("/letters", 10, [&](const auto& m) {

@@ -241,11 +241,20 @@ void a_handle_outlives(Ending how)
   end(reader);
 }
 
-TEST(Handle, OutlivesItsSubscriptionAndNode) { a_handle_outlives(Ending::stays); }
+TEST(Handle, OutlivesItsSubscriptionAndNode)
+{
+  a_handle_outlives(Ending::stays);
+}
 
-TEST(Handle, OutlivesThePublisher) { a_handle_outlives(Ending::destroys_publisher); }
+TEST(Handle, OutlivesThePublisher)
+{
+  a_handle_outlives(Ending::destroys_publisher);
+}
 
-TEST(Handle, OutlivesThePublishersProcess) { a_handle_outlives(Ending::orderly); }
+TEST(Handle, OutlivesThePublishersProcess)
+{
+  a_handle_outlives(Ending::orderly);
+}
 
 TEST(Handle, OutlivesThePublishersProcessThatWasKilled)
 {

@@ -1,5 +1,5 @@
-// Where a message's memory comes from and that it goes: std::pmr containers over the shared heap,
-// and a message of one gibibyte.
+// Where a message's memory comes from and that it goes: types without any of their own, std::pmr
+// containers over the shared heap, and a message of one gibibyte.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
@@ -30,6 +30,69 @@ ipc_shared_ptr<const T> wait_and_take(Subscription<T>& subscription)
 std::string text_of(const void* address)
 {
   return std::to_string(reinterpret_cast<std::uintptr_t>(address));
+}
+
+template <class T>
+void comes_at_the_same_address(void (*fill)(T&), void (*check)(const T&))
+{
+  Process reader([=](Channel& channel) {
+    const auto node = std::make_shared<Node>("reader");
+    const auto subscription = node->create_subscription<T>("/plain", QoS(1));
+    channel.say("ready");
+    const auto message = wait_and_take(*subscription);
+    check(*message);
+    channel.say(text_of(message.get()));
+  });
+  ASSERT_EQ(reader.hear(), "ready");
+  Process writer([=](Channel& channel) {
+    const auto node = std::make_shared<Node>("writer");
+    const auto publisher = node->create_publisher<T>("/plain", 1);
+    auto message = publisher->borrow_loaned_message();
+    fill(*message);
+    const std::string address = text_of(message.get());
+    publisher->publish(std::move(message));
+    channel.say(address);
+    channel.hear();
+  });
+  const std::string address = writer.hear();
+  EXPECT_EQ(reader.hear(), address);
+  EXPECT_EQ(reader.wait(), 0);
+  writer.say("end");
+  EXPECT_EQ(writer.wait(), 0);
+}
+
+TEST(PlainMessage, AnInt)
+{
+  comes_at_the_same_address<int>([](int& m) { m = -42; },
+                                 [](const int& m) { require(m == -42, "value"); });
+}
+
+struct Pod
+{
+  double position[3];
+  std::uint8_t flags;
+  alignas(256) std::int64_t stamp;
+};
+
+TEST(PlainMessage, AStructWithAStrictAlignment)
+{
+  comes_at_the_same_address<Pod>(
+    [](Pod& m) {
+      m = {{1.5, 2.5, 3.5}, 7, 1234567890123};
+    },
+    [](const Pod& m) {
+      require(m.position[2] == 3.5 && m.flags == 7 && m.stamp == 1234567890123, "values");
+      require(reinterpret_cast<std::uintptr_t>(&m) % 256 == 0, "alignment");
+    });
+}
+
+struct Empty
+{
+};
+
+TEST(PlainMessage, AnEmptyStruct)
+{
+  comes_at_the_same_address<Empty>([](Empty&) {}, [](const Empty&) {});
 }
 
 struct Pmr
@@ -107,7 +170,10 @@ TEST(MessageMemory, TheSharedResourceServesEverySizeAndAlignment)
 constexpr std::size_t gibibyte = std::size_t{1} << 30;
 constexpr std::size_t stride = (std::size_t{1} << 20) + 4099;  // a sparse look over all of it
 
-std::uint8_t value_at(std::size_t i) { return static_cast<std::uint8_t>(i * 31 + 7); }
+std::uint8_t value_at(std::size_t i)
+{
+  return static_cast<std::uint8_t>(i * 31 + 7);
+}
 
 TEST(MessageMemory, AMessageOfOneGibibyteIsReadInPlaceAndFreed)
 {

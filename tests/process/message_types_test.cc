@@ -8,11 +8,9 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <initializer_list>
 #include <list>
 #include <map>
 #include <memory>
-#include <memory_resource>
 #include <optional>
 #include <set>
 #include <string>
@@ -115,44 +113,6 @@ TEST(MessageTypes, AString)
                                 });
 }
 
-TEST(MessageTypes, AnInt)
-{
-  is_read_in_place<int>([](int& m) { m = -42; },
-                        [](const int& m) -> Addresses {
-                          require(m == -42, "value");
-                          return {};
-                        });
-}
-
-struct Pod
-{
-  double position[3];
-  std::uint8_t flags;
-  alignas(64) std::int64_t stamp;
-};
-
-TEST(MessageTypes, APlainStructWithAStrictAlignment)
-{
-  is_read_in_place<Pod>(
-    [](Pod& m) {
-      m = {{1.5, 2.5, 3.5}, 7, 1234567890123};
-    },
-    [](const Pod& m) -> Addresses {
-      require(m.position[2] == 3.5 && m.flags == 7 && m.stamp == 1234567890123, "values");
-      require(reinterpret_cast<std::uintptr_t>(&m) % 64 == 0, "alignment");
-      return {};
-    });
-}
-
-struct Empty
-{
-};
-
-TEST(MessageTypes, AnEmptyMessage)
-{
-  is_read_in_place<Empty>([](Empty&) {}, [](const Empty&) -> Addresses { return {}; });
-}
-
 struct Sequences
 {
   std::vector<int> vector;
@@ -253,9 +213,14 @@ TEST(MessageTypes, OptionalVariantArrayPairTupleAndUniquePtr)
       require(m.pair.first == long_text && m.pair.second == std::vector<int>({1, 2, 3}), "pair");
       require(std::get<0>(m.tuple) == 5 && std::get<2>(m.tuple).at(6) == 7, "tuple");
       require(*m.owned == std::vector<std::string>(10, long_text), "unique_ptr");
-      return {m.present->data(),           numbers.data(),  m.array[2].data(),
-              m.pair.second.data(),        m.owned.get(),   m.owned->data(),
-              std::get<1>(m.tuple).data(), &std::get<2>(m.tuple).at(6)};
+      return {m.present->data(),
+              numbers.data(),
+              m.array[2].data(),
+              m.pair.second.data(),
+              m.owned.get(),
+              m.owned->data(),
+              std::get<1>(m.tuple).data(),
+              &std::get<2>(m.tuple).at(6)};
     });
 }
 
@@ -296,7 +261,8 @@ TEST(MessageTypes, AVectorOfMapsOfStringsToVectors)
     [](Maps& m) {
       m.resize(20);
       for (std::size_t i = 0; i < m.size(); ++i) {
-        for (std::size_t k = 0; k <= i; ++k) m[i][long_text + std::to_string(k)].assign(k + 1, 0.25);
+        for (std::size_t k = 0; k <= i; ++k)
+          m[i][long_text + std::to_string(k)].assign(k + 1, 0.25);
       }
     },
     [](const Maps& m) -> Addresses {

@@ -33,8 +33,8 @@ TEST_P(Stopping, ASignalEndsSpinAndTheProcessEndsInOrder)
     init();
     const auto node = std::make_shared<Node>("spinner");
     const auto publisher = node->create_publisher<int>("/stopping", 1);
-    const auto subscription = node->create_subscription<int>(
-      "/stopping", 1, [&](const auto&) { channel.say("spinning"); });
+    const auto subscription =
+      node->create_subscription<int>("/stopping", 1, [&](const auto&) { channel.say("spinning"); });
     publisher->publish(publisher->borrow_loaned_message());
     spin(node);
     require(!ok(), "shut down");

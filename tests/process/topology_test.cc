@@ -131,7 +131,8 @@ class Topologies : public testing::TestWithParam<Topology>
 
   Process& of(int endpoint)
   {
-    return *processes_.at(static_cast<std::size_t>(GetParam().at(static_cast<std::size_t>(endpoint))));
+    return *processes_.at(
+      static_cast<std::size_t>(GetParam().at(static_cast<std::size_t>(endpoint))));
   }
   void tell(int endpoint, const std::string& verb, const std::string& rest = "")
   {

@@ -80,9 +80,15 @@ void ping_pong(std::chrono::nanoseconds spin_for)
   }
 }
 
-TEST(WaitSet, LosesNoWakeUpInTenThousandRoundsOverSeveralSubscriptions) { ping_pong(0ns); }
+TEST(WaitSet, LosesNoWakeUpInTenThousandRoundsOverSeveralSubscriptions)
+{
+  ping_pong(0ns);
+}
 
-TEST(WaitSet, LosesNoWakeUpWhenItSpinsForAWhileFirst) { ping_pong(20us); }
+TEST(WaitSet, LosesNoWakeUpWhenItSpinsForAWhileFirst)
+{
+  ping_pong(20us);
+}
 
 TEST(WaitSet, ReturnsTrueAtOnceWhileAMessageIsUnread)
 {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <mqueue.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -51,10 +52,11 @@ class LeavesNothingBehind : public testing::EmptyTestEventListener
 int main(int argc, char** argv)
 {
   ::setenv("AGNOCAST_DOMAIN_ID", std::to_string(1'000'000 + ::getpid()).c_str(), 1);
-  for (const char* name : {"AGNOCAST_HEAP", "AGNOCAST_MEMPOOL_SIZE", "MEMPOOL_SIZE", "AGNOCAST_ACCESS",
-                           "AGNOCAST_WINDOW"}) {
+  for (const char* name : {"AGNOCAST_HEAP", "AGNOCAST_MEMPOOL_SIZE", "MEMPOOL_SIZE",
+                           "AGNOCAST_ACCESS", "AGNOCAST_WINDOW"}) {
     ::unsetenv(name);
   }
+  ::signal(SIGPIPE, SIG_IGN);  // a child that is gone is told by what it does not say
   testing::InitGoogleTest(&argc, argv);
   testing::UnitTest::GetInstance()->listeners().Append(new LeavesNothingBehind());
   return RUN_ALL_TESTS();

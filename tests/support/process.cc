@@ -25,7 +25,10 @@ namespace {
 std::vector<pid_t> started;
 }
 
-const std::vector<pid_t>& started_processes() { return started; }
+const std::vector<pid_t>& started_processes()
+{
+  return started;
+}
 
 Channel::~Channel()
 {
