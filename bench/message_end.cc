@@ -67,6 +67,10 @@ void MessageEnd::prepare(std::uint64_t number)
   for (std::uint64_t ahead = 0; ahead < batch && number + ahead < rounds_end_; ++ahead) {
     loans_.push_back(written_loan(*publisher_, number + ahead, size_bytes_));
   }
+  // As a program that has just filled a message would, look at each once more.
+  for (std::size_t i = 0; i < loans_.size(); ++i) {
+    if (loans_[i]->number != number + i) throw Failure("a loan was changed");
+  }
 }
 
 void MessageEnd::send(std::uint64_t)

@@ -34,6 +34,10 @@ struct Handle
   std::atomic<std::uint32_t> references{0};
   Kind kind = Kind::received;
   std::atomic<ThreadWindow*> window{nullptr};
+};
+/// The kind that stands behind a received message.
+struct InformedHandle : Handle
+{
   MessageInfo info;
 };
 
@@ -124,7 +128,9 @@ class ipc_shared_ptr
   /// Sequence, publish time and publisher of a received message; zeros for a loan.
   [[nodiscard]] MessageInfo info() const noexcept
   {
-    return handle_ == nullptr ? MessageInfo{} : handle_->info;
+    return handle_ == nullptr || handle_->kind == internal::Handle::Kind::loan
+             ? MessageInfo{}
+             : static_cast<const internal::InformedHandle*>(handle_)->info;
   }
 
   friend bool operator==(const ipc_shared_ptr& a, const ipc_shared_ptr& b) noexcept

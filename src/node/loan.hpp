@@ -10,7 +10,7 @@ namespace agnocast::internal {
 
 /// Behind an ipc_shared_ptr to a loan.
 /// Invariant: window is non-null exactly while the loan is open; then the window counts it.
-struct LoanHandle : Handle
+struct alignas(64) LoanHandle : Handle  // one cache line: a publish that finds it cold waits once
 {
   std::shared_ptr<PublisherCore> publisher;
   void* message = nullptr;  ///< nullptr once published

@@ -22,7 +22,7 @@ namespace agnocast::internal {
 class Connection;
 
 /// What stands behind an ipc_shared_ptr to a received message: one for each hold, made in advance.
-struct ReceivedHandle : Handle
+struct ReceivedHandle : InformedHandle
 {
   Connection* connection = nullptr;
   std::uint32_t hold = 0;

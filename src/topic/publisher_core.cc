@@ -12,6 +12,8 @@ namespace agnocast::internal {
 
 namespace {
 
+constexpr std::size_t retired_max = 16;
+
 // Alone on its lines, so that two messages never share one.
 std::size_t message_alignment(std::uint64_t alignment)
 {
@@ -108,12 +110,24 @@ bool PublisherCore::make_ring(std::uint32_t entries_log2)
 
 void* PublisherCore::allocate_message() noexcept
 {
+  reclaim_retired();
   const std::size_t alignment = message_alignment(setup_.endpoint.type_alignment);
   const std::size_t bytes = (setup_.endpoint.type_bytes + alignment - 1) / alignment * alignment;
   void* message = context_.heap->allocate_aligned(bytes, alignment);
   if (message != nullptr) return message;
   reclaim_early();
   return context_.heap->allocate_aligned(bytes, alignment);
+}
+
+void PublisherCore::reclaim_retired() noexcept
+{
+  Unheld unheld;
+  {
+    const std::lock_guard lock(mutex_);
+    if (retired_.empty()) return;
+    collect_unheld(unheld);
+  }
+  destroy_all(unheld);
 }
 
 void PublisherCore::free_message(void* message) noexcept
@@ -147,10 +161,11 @@ bool PublisherCore::publish(void* message)
   while (live_count() > retention_) retire_oldest();
   refresh_if_changed();
   wake_sleepers();
-  Unheld unheld;
-  if (!retired_.empty()) collect_unheld(unheld);
+  // The next loan reclaims what was retired here, while nobody waits for a message; only who borrows
+  // many in advance must not pile them up.
+  const bool too_many = retired_.size() >= retired_max;
   lock.unlock();
-  destroy_all(unheld);
+  if (too_many) reclaim_retired();
   return true;
 }
 

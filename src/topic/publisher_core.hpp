@@ -142,6 +142,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   const agnocast_connection* find_connection(Peer& peer) const;
   void retire_oldest();
   void wake_sleepers();
+  void reclaim_retired() noexcept;
   void collect_unheld(Unheld& unheld);
   [[nodiscard]] bool gather_holds();
   std::vector<PeerIdentity> look_for_unreachable();
