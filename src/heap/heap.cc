@@ -305,11 +305,12 @@ HeapStatistics Heap::statistics() const noexcept
   return result;
 }
 
-void Heap::lock_for_fork() noexcept
+std::size_t Heap::lock_for_fork() noexcept
 {
   caches_.lock();
   slabs_.lock();
   pages_.lock();
+  return std::size_t{pages_.top_locked()} * kPageBytes;
 }
 
 void Heap::unlock_after_fork() noexcept

@@ -93,7 +93,7 @@ class Heap
   // Holds all locks across fork(), so that the child's copy is whole; to be called by the thread
   // that forks, unlock in parent and child. In the child, what rested in the caches of other
   // threads is lost (at most about 600 KiB for each thread).
-  void lock_for_fork() noexcept;
+  std::size_t lock_for_fork() noexcept;
   void unlock_after_fork() noexcept;
 
   // The first violated invariant as text, nullptr if there is none. Takes all locks and walks the

@@ -64,6 +64,8 @@ class PageHeap
   bool covers(std::size_t offset, std::size_t bytes) const noexcept;
 
   std::uint32_t top() const noexcept;
+  // The same, for a caller that holds lock().
+  std::uint32_t top_locked() const noexcept { return top_; }
   std::size_t secured() const noexcept;
   std::size_t region_bytes() const noexcept { return std::size_t{pages_} * kPageBytes; }
 

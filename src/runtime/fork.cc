@@ -48,8 +48,7 @@ void Runtime::before_fork()
   runtime.join_mutex_.lock();
   forking_runtime.store(&runtime, std::memory_order_relaxed);
   if (!runtime.joined_.load(std::memory_order_relaxed)) return;
-  runtime.context_.heap->lock_for_fork();
-  runtime.snapshot();
+  runtime.snapshot(runtime.context_.heap->lock_for_fork());
 }
 
 void Runtime::after_fork_in_parent()
@@ -73,10 +72,10 @@ void Runtime::after_fork_in_child()
   parent.join_mutex_.unlock();
 }
 
-void Runtime::snapshot()
+void Runtime::snapshot(std::size_t heap_extent)
 {
   copies_ = {{{nullptr, area_->control_extent(), area_->base()},
-              {nullptr, context_.heap->extent(), area_->heap_base()}}};
+              {nullptr, heap_extent, area_->heap_base()}}};
   for (Copy& part : copies_) {
     part.bytes = (part.bytes + AGNOCAST_PAGE - 1) / AGNOCAST_PAGE * AGNOCAST_PAGE;
     if (part.bytes == 0) continue;

@@ -84,7 +84,7 @@ class Runtime
   static void before_fork();
   static void after_fork_in_parent();
   static void after_fork_in_child();
-  void snapshot();
+  void snapshot(std::size_t heap_extent);
   void drop_snapshot();
   void become_child();
   [[nodiscard]] std::vector<std::uint32_t> occupied_slots() const;
