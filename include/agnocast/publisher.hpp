@@ -60,7 +60,8 @@ class AGNOCAST_PUBLIC PublisherBase
   [[nodiscard]] std::uint64_t id() const noexcept;
   /// Subscriptions of the topic that are registered now, in any process. Reads shared memory only.
   [[nodiscard]] std::size_t subscription_count() const;
-  /// Messages that are published and not freed yet.
+  /// Messages that are published and not freed yet: those that are retained or held, and at most 16
+  /// that wait for the next loan or the control thread to reclaim them.
   [[nodiscard]] std::size_t retained_count() const;
   /// Frees what no subscription needs any more, now instead of at the next publish: every volatile
   /// message that all connected subscriptions have read and none holds. Returns how many. The

@@ -165,8 +165,8 @@ Area::~Area()
 void Area::unlink() noexcept
 {
   if (abandoned_) return;
-  if (area_made_) os::unlink_shared(area_name(process_));
   if (doorbell_made_) os::unlink_shared(doorbell_name(process_));
+  if (area_made_) os::unlink_shared(area_name(process_));  // last: the sweep finds us by it
   area_made_ = doorbell_made_ = false;
 }
 

@@ -37,6 +37,12 @@ std::int64_t monotonic_ns()
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
+void sleep_ns(std::int64_t duration_ns)
+{
+  const timespec duration{duration_ns / 1'000'000'000, duration_ns % 1'000'000'000};
+  ::nanosleep(&duration, nullptr);
+}
+
 std::int64_t realtime_ns()
 {
   timespec now = {};

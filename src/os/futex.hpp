@@ -18,5 +18,6 @@ void futex_wake_all(const std::uint32_t* word);
 /// CLOCK_MONOTONIC in nanoseconds; no system call.
 [[nodiscard]] std::int64_t monotonic_ns();
 [[nodiscard]] std::int64_t realtime_ns();
+void sleep_ns(std::int64_t duration_ns);
 
 }  // namespace agnocast::internal::os

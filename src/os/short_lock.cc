@@ -1,7 +1,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "os/short_lock.hpp"
 
-#include <ctime>
+#include "os/futex.hpp"
 
 namespace agnocast::internal::os {
 
@@ -13,8 +13,7 @@ void ShortLock::lock_contended() noexcept
     if (i < spins) {
       pause_spinning();
     } else {
-      const timespec step{0, 20'000};
-      ::nanosleep(&step, nullptr);
+      sleep_ns(20'000);
     }
   }
 }

@@ -39,9 +39,9 @@ int store_in_file(void* context, std::uint64_t offset, const void* source, std::
 
 void unlink_objects(const std::string& process)
 {
-  os::unlink_shared(area_name(process));
-  os::unlink_shared(doorbell_name(process));
   os::unlink_queue(queue_name(process));
+  os::unlink_shared(doorbell_name(process));
+  os::unlink_shared(area_name(process));  // last: the sweep finds what is left by it
 }
 
 class UserRegistry final : public Registry
@@ -103,6 +103,7 @@ class UserRegistry final : public Registry
   std::mutex mutex_;
   RegistryPages pages_{nullptr};
   std::uint64_t inode_ = 0;
+  std::uint64_t own_id_ = 0;  ///< of this process's record, once it has one
 };
 
 Failure UserRegistry::cannot_open(int error) const
@@ -316,7 +317,8 @@ void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
   const std::uint64_t here = os::pid_namespace();
   for (const PeerIdentity& process : pages_.processes()) {
     const bool same_namespace = process.pid_namespace == here && here != 0;
-    // A record with our own pid is of a process that had the number before us.
+    if (process.process_id == own_id_) continue;
+    // Another record with our own pid is of a process that had the number before us.
     bool dead = same_namespace && (process.pid == os::process_id() || !os::may_exist(process.pid));
     if (!dead && thoroughly) {
       const Remains remains = examine_area(process.process).state;
@@ -375,6 +377,7 @@ Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
   agnocast_ledger_added added = {};
   status = agnocast_ledger_add_process(&ledger, slot, &process, &added);
   if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
+  own_id_ = added.id;
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return ProcessTicket{slot, added.id};
 }

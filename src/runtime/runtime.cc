@@ -193,9 +193,9 @@ Result<std::string> Runtime::free_name()
     // process in another pid namespace that shares /dev/shm, which the unlink would refuse or hurt.
     if (remains == Remains::none) return name;
     if (remains == Remains::dead) {
-      os::unlink_shared(area_name(name));
-      os::unlink_shared(doorbell_name(name));
       os::unlink_queue(queue_name(name));
+      os::unlink_shared(doorbell_name(name));
+      os::unlink_shared(area_name(name));
       if (examine_area(name).state == Remains::none) return name;
     }
   }
@@ -208,6 +208,8 @@ void Runtime::leave()
   const std::lock_guard lock(join_mutex_);
   left_ = true;
   if (!joined_.load(std::memory_order_relaxed)) return;
+  for (const auto& publisher : publishers()) publisher->wait_for_readers();
+  os::unlink_queue(queue_name(area_->process()));
   area_->unlink();
   registry_->remove_process(context_.ticket);
   control_thread_.stop();

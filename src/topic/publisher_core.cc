@@ -161,8 +161,8 @@ bool PublisherCore::publish(void* message)
   while (live_count() > retention_) retire_oldest();
   refresh_if_changed();
   wake_sleepers();
-  // The next loan reclaims what was retired here, while nobody waits for a message; only who borrows
-  // many in advance must not pile them up.
+  // The next loan reclaims what was retired here, while nobody waits for a message; only who
+  // borrows many in advance must not pile them up.
   const bool too_many = retired_.size() >= retired_max;
   lock.unlock();
   if (too_many) reclaim_retired();
@@ -394,8 +394,28 @@ std::size_t PublisherCore::reclaim_early()
   return count;
 }
 
+bool PublisherCore::awaits_reader()
+{
+  const std::lock_guard lock(mutex_);
+  refresh_if_changed();
+  return live_count() != 0 && std::any_of(peers_.begin(), peers_.end(), [&](Peer& peer) {
+           return peer.id < ticket_.id && peer.depth != 0 && !peer.area->is_dead() &&
+                  find_connection(peer) == nullptr;
+         });
+}
+
+void PublisherCore::wait_for_readers()
+{
+  constexpr std::int64_t patience_ns = 50'000'000;
+  const std::int64_t deadline = os::monotonic_ns() + patience_ns;
+  if (!awaits_reader()) return;
+  wake_all();
+  while (awaits_reader() && os::monotonic_ns() < deadline) os::sleep_ns(100'000);
+}
+
 void PublisherCore::close()
 {
+  wait_for_readers();
   context_.registry->remove_endpoint(ticket_);
   {
     const std::lock_guard lock(mutex_);

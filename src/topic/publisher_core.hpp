@@ -84,6 +84,9 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// Frees what no subscription needs. Returns how many messages that were.
   std::size_t reclaim_early();
 
+  /// Gives subscriptions that were there first a moment (at most 50 ms) to connect to a publisher that
+  /// publishes and leaves at once; they find what is unread once they have its area mapped.
+  void wait_for_readers();
   /// Leaves the topic. What is unread or held stays; reclaim_early() frees it later.
   void close();
   /// After close(): true when no subscription is connected and no message is left.
@@ -141,6 +144,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   [[nodiscard]] std::uint64_t slowest_cursor(bool blocking_only);
   const agnocast_connection* find_connection(Peer& peer) const;
   void retire_oldest();
+  [[nodiscard]] bool awaits_reader();
   void wake_sleepers();
   void reclaim_retired() noexcept;
   void collect_unheld(Unheld& unheld);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <agnocast/agnocast.hpp>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -140,7 +141,7 @@ TEST(EarlyReclaim, KeepsWhatALateTransientLocalSubscriptionWillGet)
 struct CountsDestructions
 {
   ~CountsDestructions() { ++destroyed; }
-  static inline int destroyed = 0;
+  static inline std::atomic<int> destroyed = 0;
   std::vector<int> content = std::vector<int>(1000, 1);
 };
 
@@ -152,7 +153,7 @@ TEST(Reclaim, RunsEachDestructorOnceInThePublishersProcess)
     auto subscription = node->create_subscription<CountsDestructions>("/counted", QoS(4));
     auto& destroyed = CountsDestructions::destroyed;
     for (int i = 0; i < 10; ++i) publisher->publish(publisher->borrow_loaned_message());
-    require(destroyed == 6, "those that fell out of retention");
+    require(eventually([&] { return destroyed == 6; }), "those that fell out of retention");
     (void)publisher->borrow_loaned_message();
     require(destroyed == 7, "the dropped loan");
     auto held = subscription->take();

@@ -17,7 +17,7 @@ namespace {
 // What the domain of this program and its children have in /dev/shm and among the message queues.
 std::string own_objects()
 {
-  static const std::string domain = std::getenv("AGNOCAST_DOMAIN_ID");
+  static const std::string domain = std::to_string(1'000'000 + ::getpid());
   std::vector<std::string> files{"agnocast_registry." + domain};
   std::string found;
   for (const pid_t pid : agnocast::test::started_processes()) {
