@@ -19,9 +19,20 @@ namespace {
 
 // The window, in this library's own data: the shortest way to it for every free().
 alignas(32) WindowRange window;
-__attribute__((constructor)) void watch_window()
+
+// Whether a call of malloc in this process arrives in this library.
+bool is_in_force()
 {
-  mirror_window_range(&window);
+  Dl_info ours = {};
+  Dl_info found = {};
+  void* malloc_of_all = ::dlsym(RTLD_DEFAULT, "malloc");
+  return malloc_of_all != nullptr && ::dladdr(&window, &ours) != 0 &&
+         ::dladdr(malloc_of_all, &found) != 0 && ours.dli_fbase == found.dli_fbase;
+}
+
+__attribute__((constructor)) void load()
+{
+  start_hook(&window, is_in_force());
 }
 
 bool is_in_window(const void* block)

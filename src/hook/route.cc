@@ -141,11 +141,6 @@ void open_all_windows() noexcept
   idle_window.open.store(1);
 }
 
-void mirror_window_range(WindowRange* copy) noexcept
-{
-  watch_window_range(copy);
-}
-
 void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept
 {
   Heap* heap = heap_in_use();
@@ -230,18 +225,19 @@ bool detect_hook() noexcept
   return ours;
 }
 
-namespace {
-
-__attribute__((constructor)) void start_heap_of_all()
+void start_hook(WindowRange* window, bool in_force) noexcept
 {
+  watch_window_range(window);
   const char* setting = std::getenv("AGNOCAST_HEAP");
-  if (setting == nullptr || std::strcmp(setting, "all") != 0) return;
+  if (!in_force || setting == nullptr || std::strcmp(setting, "all") != 0) return;
   if (Status status = Runtime::instance().join(); !status) {
     log_warning("AGNOCAST_HEAP=all has no effect: " + status.failure().text);
     return;
   }
   open_all_windows();
 }
+
+namespace {
 
 __attribute__((destructor)) void leave_domain()
 {
