@@ -53,23 +53,35 @@ struct Step
   std::uint32_t slot;
   std::uint32_t size_bytes;
 };
-constexpr std::size_t slot_count = 64;
-using Script = std::array<Step, 4096>;
+using Script = std::vector<Step>;
 
-Script write_script()
+Script write_script(std::uint32_t slot_count)
 {
   std::mt19937 random(1);  // the same in every run
   std::uniform_int_distribution<std::uint32_t> slot(0, slot_count - 1);
   std::uniform_int_distribution<std::uint32_t> size_bytes(16, 256);
-  Script script;
+  Script script(65'536);
   for (Step& step : script) step = {.slot = slot(random), .size_bytes = size_bytes(random)};
   return script;
 }
 
-/// Nanoseconds for one free and one malloc: each step replaces one of 64 live blocks.
-double pair_cost_ns(const Allocator& allocator, const Script& script, std::uint64_t pairs)
+// The least that any malloc before the C library's can cost: a jump to it.
+void* (*next_malloc)(std::size_t) noexcept = nullptr;
+void (*next_free)(void*) noexcept = nullptr;
+void* jump_to_malloc(std::size_t bytes) noexcept
 {
-  std::array<void*, slot_count> live{};
+  return next_malloc(bytes);
+}
+void jump_to_free(void* block) noexcept
+{
+  next_free(block);
+}
+
+/// Nanoseconds for one free and one malloc: each step replaces one of so many live blocks.
+double pair_cost_ns(const Allocator& allocator, std::uint32_t slot_count, const Script& script,
+                    std::uint64_t pairs)
+{
+  std::vector<void*> live(slot_count);
   for (void*& block : live) block = allocator.allocate(64);
   const std::uint64_t begin_ns = now_ns();
   for (std::uint64_t pair = 0; pair < pairs; ++pair) {
@@ -83,27 +95,31 @@ double pair_cost_ns(const Allocator& allocator, const Script& script, std::uint6
   return static_cast<double>(end_ns - begin_ns) / static_cast<double>(pairs);
 }
 
-/// Alternates the two, and which of them comes first.
-void compare(const char* label, const Allocator& plain, const Allocator& hooked,
-             const Script& script, const HookOptions& options)
+struct Contenders
 {
+  Allocator plain, jump, hooked;
+};
+
+/// Alternates the three, and which of them comes first.
+void compare(const char* label, const Contenders& contenders, std::uint32_t slot_count,
+             const HookOptions& options)
+{
+  const Script script = write_script(slot_count);
   const unsigned repetitions = options.smoke ? 3 : options.repetitions;
   const std::uint64_t pairs = options.smoke ? 20'000 : options.pairs;
-  std::vector<double> plain_ns;
-  std::vector<double> hooked_ns;
-  std::vector<double> ratios;
-  pair_cost_ns(plain, script, pairs / 10);
-  pair_cost_ns(hooked, script, pairs / 10);
+  const std::array<const Allocator*, 3> order{&contenders.plain, &contenders.jump,
+                                              &contenders.hooked};
+  std::array<std::vector<double>, 3> ns;
+  for (const Allocator* allocator : order) pair_cost_ns(*allocator, slot_count, script, pairs / 10);
   for (unsigned repetition = 0; repetition < repetitions; ++repetition) {
-    const bool plain_first = repetition % 2 == 0;
-    const double first = pair_cost_ns(plain_first ? plain : hooked, script, pairs);
-    const double second = pair_cost_ns(plain_first ? hooked : plain, script, pairs);
-    plain_ns.push_back(plain_first ? first : second);
-    hooked_ns.push_back(plain_first ? second : first);
-    ratios.push_back(hooked_ns.back() / plain_ns.back());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const std::size_t which = (repetition + i) % order.size();
+      ns[which].push_back(pair_cost_ns(*order[which], slot_count, script, pairs));
+    }
   }
-  std::printf("%-12s %12.2f %12.2f %12.3f %12.3f\n", label, median(plain_ns), median(hooked_ns),
-              median(hooked_ns) / median(plain_ns), median(ratios));
+  const double plain_ns = median(ns[0]);
+  std::printf("%-11s %8u %8.2f %8.2f %8.2f %10.3f %10.3f\n", label, slot_count, plain_ns,
+              median(ns[1]), median(ns[2]), median(ns[1]) / plain_ns, median(ns[2]) / plain_ns);
 }
 
 }  // namespace
@@ -120,17 +136,28 @@ int run_hook(const HookOptions& options)
               home_of(hooked).c_str());
   if (plain.allocate == hooked.allocate) throw Failure("the malloc hook is not in this process");
 
-  const Script script = write_script();
-  std::printf("nanoseconds for a pair of malloc and free, 16 to 256 B, medians\n");
-  std::printf("%-12s %12s %12s %12s %12s\n", "process", "plain", "with hook", "ratio",
-              "med. ratio");
-  compare("not joined", plain, hooked, script, options);
+  next_malloc =
+    reinterpret_cast<void* (*)(std::size_t) noexcept>(reinterpret_cast<void*>(plain.allocate));
+  next_free = reinterpret_cast<void (*)(void*) noexcept>(reinterpret_cast<void*>(plain.release));
+  const Contenders contenders{plain, {jump_to_malloc, jump_to_free}, hooked};
+  // 64 live blocks never leave the C library's cache of the thread: its cheapest case. 10,000 are a
+  // program at work.
+  std::printf(
+    "nanoseconds for a pair of malloc and free, 16 to 256 B, medians; \"jump\" only jumps\n");
+  std::printf("%-11s %8s %8s %8s %8s %10s %10s\n", "process", "live", "plain", "jump", "hook",
+              "jump/plain", "hook/plain");
+  const auto compare_all = [&](const char* label) {
+    for (const std::uint32_t slot_count : {64u, 10'000u}) {
+      compare(label, contenders, slot_count, options);
+    }
+  };
+  compare_all("not joined");
 
   agnocast::Node node("hook");
   const auto publisher = node.create_publisher<Payload>("/bench/hook", agnocast::QoS(1));
   publisher->publish(written_loan(*publisher, 1, 4096));
   if (!agnocast::hook_in_force()) throw Failure("the malloc hook is not in force");
-  compare("joined", plain, hooked, script, options);
+  compare_all("joined");
   return 0;
 }
 

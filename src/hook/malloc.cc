@@ -17,8 +17,7 @@
 namespace agnocast::internal {
 namespace {
 
-// The window, in this library's own data: the shortest way to it for every free().
-alignas(32) WindowRange window;
+HookView view;
 
 // Whether a call of malloc in this process arrives in this library.
 bool is_in_force()
@@ -26,18 +25,26 @@ bool is_in_force()
   Dl_info ours = {};
   Dl_info found = {};
   void* malloc_of_all = ::dlsym(RTLD_DEFAULT, "malloc");
-  return malloc_of_all != nullptr && ::dladdr(&window, &ours) != 0 &&
+  return malloc_of_all != nullptr && ::dladdr(&view, &ours) != 0 &&
          ::dladdr(malloc_of_all, &found) != 0 && ours.dli_fbase == found.dli_fbase;
 }
 
 __attribute__((constructor)) void load()
 {
-  start_hook(&window, is_in_force());
+  start_hook(&view, is_in_force());
 }
 
 bool is_in_window(const void* block)
 {
-  return reinterpret_cast<std::uintptr_t>(block) - window.base < window.bytes;
+  return reinterpret_cast<std::uintptr_t>(block) - view.window_base < view.window_bytes;
+}
+
+// First whether any thread has a window open, which is one look at our own data; then whether this
+// one has. Not ordered with anything: a thread sees what it opened itself, and a loan that comes
+// from another thread comes with what that thread did before.
+bool is_open_here()
+{
+  return view.open_windows.load(std::memory_order_relaxed) != 0 && routes_to_shared_heap();
 }
 
 // dlsym() may allocate while it looks up malloc: from here, and never given back.
@@ -167,7 +174,7 @@ std::size_t first_usable_size(void* block) noexcept
 
 void* aligned(std::size_t alignment, std::size_t bytes)
 {
-  if (routes_to_shared_heap() && shared_heap.load(std::memory_order_acquire) != nullptr) {
+  if (is_open_here() && shared_heap.load(std::memory_order_acquire) != nullptr) {
     return route_allocate_aligned(next, alignment, bytes);
   }
   return next_memalign(alignment, bytes);
@@ -189,7 +196,7 @@ extern "C" {
 
 AGNOCAST_PUBLIC void* malloc(std::size_t bytes) noexcept
 {
-  if (__builtin_expect(!in::routes_to_shared_heap(), 1)) return in::next.malloc(bytes);
+  if (__builtin_expect(!in::is_open_here(), 1)) return in::next.malloc(bytes);
   return in::route_allocate(in::next, bytes);
 }
 
@@ -201,7 +208,7 @@ AGNOCAST_PUBLIC void free(void* block) noexcept
 
 AGNOCAST_PUBLIC void* calloc(std::size_t count, std::size_t bytes) noexcept
 {
-  if (__builtin_expect(!in::routes_to_shared_heap(), 1)) return in::next_calloc(count, bytes);
+  if (__builtin_expect(!in::is_open_here(), 1)) return in::next_calloc(count, bytes);
   return in::route_allocate_zeroed(in::next, count, bytes);
 }
 
@@ -212,7 +219,7 @@ AGNOCAST_PUBLIC void* realloc(void* block, std::size_t bytes) noexcept
     free(block);
     return nullptr;
   }
-  if (__builtin_expect(!in::is_in_window(block) && !in::routes_to_shared_heap(), 1)) {
+  if (__builtin_expect(!in::is_in_window(block) && !in::is_open_here(), 1)) {
     return in::next_realloc(block, bytes);
   }
   return in::route_reallocate(in::next, block, bytes);

@@ -73,6 +73,7 @@ void after_fork_in_child()
 {
   base_open.store(0);
   idle_window.open.store(0);
+  forget_open_windows();
   free_windows.store(nullptr);
   pool_locked.store(false);
   if (this_thread_window != &idle_window) pthread_setspecific(window_key, nullptr);
@@ -125,6 +126,7 @@ Result<ThreadWindow*> open_window()
     return Failure{FailureKind::resource, "no memory for the thread's state: raise 'ulimit -v'"};
   }
   window->references.fetch_add(1, std::memory_order_relaxed);
+  count_open_windows(1);
   window->open.fetch_add(1, std::memory_order_relaxed);
   return window;
 }
@@ -132,11 +134,13 @@ Result<ThreadWindow*> open_window()
 void close_window(ThreadWindow* window) noexcept
 {
   window->open.fetch_sub(1, std::memory_order_relaxed);
+  count_open_windows(-1);
   drop_reference(window);
 }
 
 void open_all_windows() noexcept
 {
+  count_open_windows(1);
   base_open.store(1);
   idle_window.open.store(1);
 }
@@ -186,8 +190,7 @@ std::size_t route_usable_size(void* block) noexcept
 void* route_reallocate(const NextMalloc& next, void* block, std::size_t bytes) noexcept
 {
   Heap* heap = heap_in_use();
-  const bool in_window =
-    reinterpret_cast<std::uintptr_t>(block) - window_range.base < window_range.bytes;
+  const bool in_window = is_in_reserved_window(block);
   const bool to_shared = heap != nullptr && routes_to_shared_heap();
   if (in_window && heap != nullptr && heap->contains(block) && to_shared) {
     void* moved = heap->reallocate(block, bytes);
@@ -213,9 +216,11 @@ bool detect_hook() noexcept
   void (*volatile release)(void*) = std::free;
   ThreadWindow* window = own_window();
   if (window == nullptr || heap_in_use() == nullptr) return false;
+  count_open_windows(1);
   window->open.fetch_add(1, std::memory_order_relaxed);
   void* block = allocate(64);
   window->open.fetch_sub(1, std::memory_order_relaxed);
+  count_open_windows(-1);
   const bool ours = heap_in_use()->contains(block);
   if (ours) {
     heap_in_use()->deallocate(block);
@@ -225,9 +230,9 @@ bool detect_hook() noexcept
   return ours;
 }
 
-void start_hook(WindowRange* window, bool in_force) noexcept
+void start_hook(HookView* view, bool in_force) noexcept
 {
-  watch_window_range(window);
+  watch_hook_view(view);
   const char* setting = std::getenv("AGNOCAST_HEAP");
   if (!in_force || setting == nullptr || std::strcmp(setting, "all") != 0) return;
   if (Status status = Runtime::instance().join(); !status) {

@@ -48,10 +48,10 @@ struct NextMalloc
   std::size_t (*malloc_usable_size)(void*) noexcept;
 };
 
-/// Called by each library that the hook is compiled into, when it is loaded: keeps \p window the
-/// same as window_range from now on. The one that is \p in_force also starts AGNOCAST_HEAP=all: an
-/// earlier one would open windows for blocks that the hook in force does not know yet.
-AGNOCAST_PUBLIC void start_hook(WindowRange* window, bool in_force) noexcept;
+/// Called by each library that the hook is compiled into, when it is loaded; \p view is kept up to
+/// date from then on. The one that is \p in_force also starts AGNOCAST_HEAP=all: an earlier one
+/// would open windows for blocks that the hook in force does not know yet.
+AGNOCAST_PUBLIC void start_hook(HookView* view, bool in_force) noexcept;
 
 /// These set errno as malloc does. Called by whichever copy of the hook is in force.
 AGNOCAST_PUBLIC void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept;

@@ -13,19 +13,26 @@
 
 namespace agnocast::internal {
 
-WindowRange window_range;
 std::atomic<Heap*> shared_heap{nullptr};
 
 namespace {
 
 std::atomic<Runtime*> the_runtime{nullptr};
-std::array<std::atomic<WindowRange*>, 2> window_range_copies{};
+WindowSetting reserved_window{};  // all zero until there is one
+std::atomic<std::int32_t> open_windows{0};
+std::array<std::atomic<HookView*>, 2> hook_views{};
 
-void set_window_range(const WindowRange& range) noexcept
+void show_window(HookView& view) noexcept
 {
-  window_range = range;
-  for (const auto& copy : window_range_copies) {
-    if (WindowRange* target = copy.load()) *target = range;
+  view.window_base = reserved_window.base;
+  view.window_bytes = reserved_window.bytes;
+}
+
+void set_reserved_window(const WindowSetting& window) noexcept
+{
+  reserved_window = window;
+  for (const auto& place : hook_views) {
+    if (HookView* view = place.load()) show_window(*view);
   }
 }
 
@@ -50,12 +57,36 @@ bool secure_heap(void* area, std::size_t end)
 
 }  // namespace
 
-void watch_window_range(WindowRange* copy) noexcept
+void watch_hook_view(HookView* view) noexcept
 {
-  *copy = window_range;
-  for (auto& place : window_range_copies) {
-    WindowRange* expected = nullptr;
-    if (place.compare_exchange_strong(expected, copy)) return;
+  show_window(*view);
+  view->open_windows.store(open_windows.load());
+  for (auto& place : hook_views) {
+    HookView* expected = nullptr;
+    if (place.compare_exchange_strong(expected, view)) return;
+  }
+}
+
+void count_open_windows(std::int32_t change) noexcept
+{
+  open_windows.fetch_add(change, std::memory_order_relaxed);
+  for (const auto& place : hook_views) {
+    if (HookView* view = place.load(std::memory_order_relaxed)) {
+      view->open_windows.fetch_add(change, std::memory_order_relaxed);
+    }
+  }
+}
+
+bool is_in_reserved_window(const void* address) noexcept
+{
+  return reinterpret_cast<std::uintptr_t>(address) - reserved_window.base < reserved_window.bytes;
+}
+
+void forget_open_windows() noexcept
+{
+  open_windows.store(0);
+  for (const auto& place : hook_views) {
+    if (HookView* view = place.load()) view->open_windows.store(0);
   }
 }
 
@@ -129,7 +160,7 @@ Status Runtime::reserve_window(const WindowSetting& wanted)
   auto window = Window::reserve(wanted);
   if (!window) return std::move(window.failure());
   window_ = *window;
-  set_window_range({wanted.base, wanted.bytes});
+  set_reserved_window(wanted);
   return Nothing{};
 }
 

@@ -24,16 +24,23 @@
 
 namespace agnocast::internal {
 
-/// What free() must know without entering the runtime: addresses in the window are never libc's.
-struct WindowRange
+/// What malloc and free must know in every call, in the own data of each library that the hook is
+/// compiled into: addresses in the window are never the C library's, and while no thread has a
+/// window open, all of malloc is.
+struct alignas(64) HookView
 {
-  std::uintptr_t base = 0;
-  std::size_t bytes = 0;  ///< 0 until the window is reserved
+  std::uintptr_t window_base = 0;
+  std::size_t window_bytes = 0;  ///< 0 until the window is reserved
+  std::atomic<std::int32_t> open_windows{0};
 };
-extern WindowRange window_range;
-/// Keeps \p copy the same as window_range; the hook has one in each library that it is compiled
-/// into.
-void watch_window_range(WindowRange* copy) noexcept;
+/// Keeps \p view up to date from now on. At most two.
+void watch_hook_view(HookView* view) noexcept;
+/// Counts a window that a thread has opened (1) or closed (-1). A thread sees its own at once.
+void count_open_windows(std::int32_t change) noexcept;
+/// True if the address lies in the window, whoever's it is.
+bool is_in_reserved_window(const void* address) noexcept;
+/// In a forked child: no window is open.
+void forget_open_windows() noexcept;
 /// The heap of this process; nullptr before it has joined, and in a forked child.
 extern AGNOCAST_PUBLIC std::atomic<Heap*> shared_heap;
 
