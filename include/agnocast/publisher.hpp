@@ -81,7 +81,8 @@ class AGNOCAST_PUBLIC PublisherBase
 /// Thread safety: all functions may be called from any thread. Cost of publish(): independent of
 /// the size of the message and, while no subscriber sleeps, free of system calls and allocations;
 /// it looks at one shared record for each subscription. What it retires is reclaimed by the next
-/// borrow_loaned_message(), which runs the destructors, or by the control thread. It takes a lock that only other publishes on the same object contend for.
+/// borrow_loaned_message(), which runs the destructors, or by the control thread. It takes a lock
+/// that only other publishes on the same object contend for.
 template <class T>
 class Publisher : public PublisherBase
 {

@@ -84,8 +84,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// Frees what no subscription needs. Returns how many messages that were.
   std::size_t reclaim_early();
 
-  /// Gives subscriptions that were there first a moment (at most 50 ms) to connect to a publisher that
-  /// publishes and leaves at once; they find what is unread once they have its area mapped.
+  /// Gives subscriptions that were there first a moment (at most 50 ms) to connect to a publisher
+  /// that publishes and leaves at once; they find what is unread once they have its area mapped.
   void wait_for_readers();
   /// Leaves the topic. What is unread or held stays; reclaim_early() frees it later.
   void close();
