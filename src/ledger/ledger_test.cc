@@ -77,6 +77,12 @@ class Pages
   int stores_left = -1;
 };
 
+template <class Map>
+auto pick(Map& map, std::mt19937& random)
+{
+  return std::next(map.begin(), static_cast<std::ptrdiff_t>(random() % map.size()));
+}
+
 }  // namespace
 
 TEST(Ledger, BlankPagesAreToldFromForeignOldAndDamagedOnes)
@@ -255,19 +261,19 @@ TEST(Ledger, ARandomHistoryAgreesWithAModel)
       const auto added = pages.add_process();
       EXPECT_TRUE(processes.emplace(added.id, added).second);
     } else if (what == 1 && !processes.empty()) {
-      const auto victim = std::next(processes.begin(), random() % processes.size());
+      const auto victim = pick(processes, random);
       ASSERT_EQ(agnocast_ledger_remove_process(&pages.ledger, victim->second.index, victim->first),
                 AGNOCAST_LEDGER_OK);
       std::erase_if(endpoints, [&](const auto& e) { return e.second.process == victim->first; });
       processes.erase(victim);
     } else if (what < 6 && !processes.empty() && endpoints.size() < 200) {
-      const auto owner = std::next(processes.begin(), random() % processes.size());
+      const auto owner = pick(processes, random);
       Endpoint endpoint{{}, owner->first, "/t" + std::to_string(random() % 20)};
       ASSERT_EQ(pages.add_endpoint(owner->second, endpoint.topic, 1, endpoint.added),
                 AGNOCAST_LEDGER_OK);
       EXPECT_TRUE(endpoints.emplace(endpoint.added.id, endpoint).second);
     } else if (!endpoints.empty()) {
-      const auto victim = std::next(endpoints.begin(), random() % endpoints.size());
+      const auto victim = pick(endpoints, random);
       ASSERT_EQ(
         agnocast_ledger_remove_endpoint(&pages.ledger, victim->second.added.index, victim->first),
         AGNOCAST_LEDGER_OK);

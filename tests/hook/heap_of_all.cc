@@ -1,5 +1,5 @@
-// A program for AGNOCAST_HEAP=all: what it allocates before any loan lies in the shared heap and may
-// be moved into a message. Its exit status is 0, or the number of the step that went wrong.
+// A program for AGNOCAST_HEAP=all: what it allocates before any loan lies in the shared heap and
+// may be moved into a message. Its exit status is 0, or the number of the step that went wrong.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <sys/wait.h>

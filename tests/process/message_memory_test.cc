@@ -152,7 +152,7 @@ TEST(MessageMemory, TheSharedResourceServesEverySizeAndAlignment)
   Process process([](Channel& channel) {
     std::pmr::memory_resource* const resource = shared_memory_resource();
     for (std::size_t alignment = 1; alignment <= 4096; alignment *= 2) {
-      for (const std::size_t size : {1, 63, 4096, 3'000'000}) {
+      for (const std::size_t size : {1u, 63u, 4096u, 3'000'000u}) {
         auto* const block = static_cast<char*>(resource->allocate(size, alignment));
         require(in_shared_heap(block), "in the shared heap");
         require(reinterpret_cast<std::uintptr_t>(block) % alignment == 0, "aligned");
