@@ -63,9 +63,10 @@ class AGNOCAST_PUBLIC PublisherBase
   /// Messages that are published and not freed yet: those that are retained or held, and at most 16
   /// that wait for the next loan or the control thread to reclaim them.
   [[nodiscard]] std::size_t retained_count() const;
-  /// Frees what no subscription needs any more, now instead of at the next publish: every volatile
+  /// Frees what no subscription needs any more, now instead of at the next loan: every volatile
   /// message that all connected subscriptions have read and none holds. Returns how many. The
-  /// control thread does the same within about 50 ms. Destructors run in the calling thread.
+  /// control thread does the same every 50 ms while there are messages, and looks for new ones
+  /// every 200 ms. Destructors run in the calling thread.
   std::size_t reclaim();
 
  protected:

@@ -131,8 +131,7 @@ PublishStatus publish_loan(PublisherCore& publisher, Handle* handle)
       "publish on '" + topic +
       "' was given a message that was published through another copy of the pointer");
   }
-  // The window is closed before the message is seen: what the subscriber may do from then on must
-  // not race with allocations of this loan.
+  // Before the message is seen: from then on no copy of the pointer may change it.
   ThreadWindow* window = loan->window.exchange(nullptr, std::memory_order_relaxed);
   if (!publisher.publish(loan->message)) {
     loan->window.store(window, std::memory_order_relaxed);

@@ -55,7 +55,7 @@ std::size_t PublisherBase::subscription_count() const
 }
 std::size_t PublisherBase::retained_count() const
 {
-  return core_->retained_count();
+  return core_->epoch() == internal::current_epoch() ? core_->retained_count() : 0;
 }
 
 std::size_t PublisherBase::reclaim()

@@ -103,6 +103,7 @@ class UserRegistry final : public Registry
   std::mutex mutex_;
   RegistryPages pages_{nullptr};
   std::uint64_t inode_ = 0;
+  WindowSetting window_{};    ///< as it was when we opened it
   std::uint64_t own_id_ = 0;  ///< of this process's record, once it has one
 };
 
@@ -228,6 +229,7 @@ agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
 
 bool UserRegistry::is_gone() const
 {
+  if (pages_.raw() != nullptr && !(pages_.window() == window_)) return true;  // begun anew in place
   const os::Descriptor file = os::open_shared(name_, O_RDONLY);
   if (!file) return errno == ENOENT;
   const auto status = os::status_of(file.get());
@@ -246,9 +248,14 @@ Status UserRegistry::start()
     if (!*fresh) {
       recover_dead(**locked, false);
       if (agnocast_ledger_process_count(&(*locked)->ledger) == 0) {
-        os::unlink_shared(name_);
-        unmap();
-        continue;
+        if (os::unlink_shared(name_)) {
+          unmap();
+          continue;
+        }
+        // Another user's, in a folder where only the owner may remove it: begin anew inside of it.
+        if (const auto outcome = initialize((*locked)->ledger); outcome != AGNOCAST_LEDGER_OK) {
+          return explain(outcome, (*locked)->ledger);
+        }
       }
     }
     const auto status = os::status_of((*locked)->file.get());
@@ -303,6 +310,7 @@ void UserRegistry::unmap()
 void UserRegistry::adopt(const os::FileStatus& status)
 {
   inode_ = status.inode;
+  window_ = pages_.window();
   if ((status.mode & 0006) != 0) {
     permissions_ = {0444, 0666, -1};
   } else if ((status.mode & 0060) != 0) {
@@ -358,6 +366,7 @@ Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
   auto locked = lock(false);
   if (!locked) return std::move(locked.failure());
   agnocast_ledger& ledger = (*locked)->ledger;
+  if (!(pages_.window() == window_)) return cannot_open(ENOENT);
   recover_dead(**locked, false);
   if (agnocast_ledger_process_count(&ledger) == 0) sweep();
   std::uint32_t slot = 0;

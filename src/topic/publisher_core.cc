@@ -52,6 +52,12 @@ Status PublisherCore::start()
   ring_->waiter = AGNOCAST_NO_WAITER;
   if (setup_.endpoint.history == AGNOCAST_KEEP_ALL) {
     waiter_ = context_.area->take_waiter();
+    if (waiter_ == AGNOCAST_NO_WAITER) {
+      return Failure{FailureKind::resource,
+                     "no more keep_all publishers: a process can have " +
+                       std::to_string(AGNOCAST_WAITERS - 1) +
+                       " of them, counting wait sets and spinning nodes; destroy some"};
+    }
     ring_->waiter = waiter_;
   }
   if (!make_ring(static_cast<std::uint32_t>(std::bit_width(retention_)))) {
