@@ -47,6 +47,13 @@ inline T add_seq_cst(T& word, T value) noexcept
   return __atomic_fetch_add(&word, value, __ATOMIC_SEQ_CST);
 }
 
+template <class T>
+inline bool compare_exchange_seq_cst(T& word, T expected, T wanted) noexcept
+{
+  return __atomic_compare_exchange_n(&word, &expected, wanted, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST);
+}
+
 /// Tells the processor that this is a spin loop.
 inline void pause_spinning() noexcept
 {

@@ -100,14 +100,14 @@ RemainsReport examine_area(const std::string& process)
   if (!status || status->bytes < AGNOCAST_PAGE) {
     return {exists ? Remains::unknown : Remains::dead, 0};
   }
-  void* page = os::map_file(nullptr, AGNOCAST_PAGE, file.get(), false);
-  if (page == nullptr) return {Remains::unknown, 0};
-  const auto* header = static_cast<const agnocast_area_header*>(page);
-  // Pairs with Area::map; the page of a joiner that died before it was secured reads as zero.
-  const bool complete = load_acquire(header->magic) == AGNOCAST_AREA_MAGIC;
-  const std::uint32_t alive = load_acquire(header->alive);  // pairs with the kernel's store
-  const std::uint32_t domain = header->domain;
-  os::unmap(page, AGNOCAST_PAGE);
+  // Through the descriptor: on a full /dev/shm, reading a hole through a mapping is a SIGBUS.
+  agnocast_area_header header = {};
+  if (os::read_at(file.get(), &header, sizeof header, 0) != sizeof header) {
+    return {Remains::unknown, 0};
+  }
+  const bool complete = header.magic == AGNOCAST_AREA_MAGIC;
+  const std::uint32_t alive = header.alive;
+  const std::uint32_t domain = header.domain;
   if (complete && (alive & AGNOCAST_ALIVE_OWNER_DIED) != 0) return {Remains::dead, domain};
   if (complete && alive != 0) return {Remains::alive, domain};
   return {exists ? Remains::unknown : Remains::dead, domain};
@@ -154,19 +154,22 @@ Result<std::shared_ptr<PeerArea>> PeerTable::map_elsewhere(const PeerIdentity& i
 
 Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity, PeerUse use)
 {
+  // Outlives the lock: if it becomes the last reference, dropping it takes the lock.
+  std::shared_ptr<PeerArea> mapped;
   const std::lock_guard lock(mutex_);
   if (identity.process_id == own_->identity_.process_id) return own_;
   if (identity.slot >= by_slot_.size() || identity.slot == own_->identity_.slot) {
     return Failure{FailureKind::registry, "the registry names a slot that cannot be process " +
                                             std::to_string(identity.pid) + "'s"};
   }
-  if (std::shared_ptr<PeerArea> area = by_slot_[identity.slot].lock()) {
-    if (area->identity_.process_id == identity.process_id) return area;
+  mapped = by_slot_[identity.slot].lock();
+  if (mapped) {
+    if (mapped->identity_.process_id == identity.process_id) return mapped;
     if (use == PeerUse::control) return map_elsewhere(identity);
     return Failure{FailureKind::resource,
                    "process " + std::to_string(identity.pid) +
                      " cannot be read yet: messages of the dead process " +
-                     std::to_string(area->identity_.pid) +
+                     std::to_string(mapped->identity_.pid) +
                      ", which had the same slot, are still held here; release them"};
   }
   if (occupied_by_fork_[identity.slot]) {
@@ -180,8 +183,8 @@ Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity, P
   area->identity_ = identity;
   area->epoch_ = current_epoch();
   if (Status status = area->map(*window_, true); !status) {
+    if (area->base_ != nullptr) occupants_[identity.slot] = nullptr;
     area->unmap(true);
-    occupants_[identity.slot] = nullptr;
     delete area;
     return std::move(status.failure());
   }

@@ -43,6 +43,12 @@ void give_back_handle(LoanHandle* loan) noexcept
   pool_lock.unlock();
 }
 
+void reopen(LoanHandle& loan, ThreadWindow* window) noexcept
+{
+  window->open.fetch_add(1, std::memory_order_relaxed);
+  loan.window.store(window, std::memory_order_relaxed);
+}
+
 Failure foreign_process(const PublisherCore& publisher)
 {
   return {FailureKind::usage,
@@ -105,7 +111,8 @@ void claim_loan(Handle* handle)
 void drop_loan(LoanHandle& loan) noexcept
 {
   if (loan.publisher->epoch() == current_epoch() && loan.message != nullptr) {
-    close_window(loan.window.exchange(nullptr, std::memory_order_relaxed));
+    ThreadWindow* window = loan.window.exchange(nullptr, std::memory_order_relaxed);
+    if (window != nullptr) close_window(window);
     loan.publisher->destroy_message(loan.message);
   }
   give_back_handle(&loan);
@@ -133,10 +140,19 @@ PublishStatus publish_loan(PublisherCore& publisher, Handle* handle)
   }
   // Before the message is seen: from then on no copy of the pointer may change it.
   ThreadWindow* window = loan->window.exchange(nullptr, std::memory_order_relaxed);
-  if (!publisher.publish(loan->message)) {
-    loan->window.store(window, std::memory_order_relaxed);
+  window->open.fetch_sub(1, std::memory_order_relaxed);  // what publish() allocates is private
+  bool published = false;
+  try {
+    published = publisher.publish(loan->message);
+  } catch (const std::bad_alloc&) {
+    reopen(*loan, window);
+    throw ResourceError("no memory to publish on '" + topic + "'; the message is kept");
+  }
+  if (!published) {
+    reopen(*loan, window);
     return PublishStatus::timed_out;
   }
+  window->open.fetch_add(1, std::memory_order_relaxed);
   close_window(window);
   loan->message = nullptr;
   return PublishStatus::published;

@@ -1,6 +1,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "agnocast/node.hpp"
 
+#include "base/epoch.hpp"
 #include "base/log.hpp"
 #include "node/failure.hpp"
 #include "node/names.hpp"
@@ -50,7 +51,9 @@ void NodeCore::add_callback(const std::shared_ptr<SubscriptionCore>& subscriptio
 WaitSetCore& NodeCore::wait_set()
 {
   const std::lock_guard lock(mutex_);
-  if (!wait_set_) wait_set_ = value_or_raise(Runtime::instance().create_wait_set());
+  // A forked child makes its own.
+  if (!wait_set_ || wait_set_->epoch() != current_epoch())
+    wait_set_ = value_or_raise(Runtime::instance().create_wait_set());
   return *wait_set_;
 }
 
@@ -81,7 +84,7 @@ std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_un
     // Held here, and nowhere else: the callback may destroy its own subscription.
     const auto spun = std::move(place);
     const auto subscription = spun->subscription.lock();
-    if (subscription == nullptr) continue;
+    if (subscription == nullptr || subscription->epoch() != current_epoch()) continue;
     const Taken taken = subscription->take(false, published_until_ns);
     if (taken.outcome == TakeOutcome::hold_limit && !spun->hold_limit_said) {
       spun->hold_limit_said = true;

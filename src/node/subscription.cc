@@ -90,22 +90,38 @@ WaitSet::WaitSet()
 
 WaitSet::~WaitSet() = default;
 
+namespace {
+
+void check_own(const internal::WaitSetCore& core)
+{
+  if (core.epoch() != internal::current_epoch()) {
+    throw UsageError(
+      "a wait set belongs to the process that this one was forked from; create one of your own");
+  }
+}
+
+}  // namespace
+
 void WaitSet::add(SubscriptionBase& subscription)
 {
+  check_own(*core_);
   core_->add(subscription.core_);
 }
+
 void WaitSet::remove(SubscriptionBase& subscription)
 {
-  core_->remove(*subscription.core_);
+  if (core_->epoch() == internal::current_epoch()) core_->remove(*subscription.core_);
 }
+
 void WaitSet::wake() noexcept
 {
-  core_->wake();
+  if (core_->epoch() == internal::current_epoch()) core_->wake();
 }
 
 bool WaitSet::wait(std::optional<std::chrono::nanoseconds> timeout,
                    std::chrono::nanoseconds spin_for)
 {
+  check_own(*core_);
   return core_->wait(internal::deadline_after(timeout), spin_for.count(), internal::stop_requested);
 }
 

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
 #include <string>
 
@@ -31,7 +32,7 @@ class Queue
 
  private:
   [[nodiscard]] bool still_ours() const;
-  int descriptor_ = -1;
+  std::atomic<int> descriptor_{-1};  ///< read by who wakes the receiver
   unsigned long device_ = 0, inode_ = 0;
 };
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int reclaim_period_ms = 50;    // while messages are published and not free
 constexpr int idle_period_ms = 200;      // while there are publishers at all
+constexpr int longest_sleep_ms = 1000;   // a program that closes our queue cannot wake us
 constexpr int unwatched_period_ms = 50;  // while a peer's death cannot be waited for
 
 }  // namespace
@@ -23,6 +24,10 @@ Status ControlThread::start(Runtime& runtime, Area& area, const Permissions& per
 {
   runtime_ = &runtime;
   area_ = &area;
+  // An earlier attempt to join may have stopped one.
+  stop_ = false;
+  store_release(running_, 0u);  // pairs with the load below
+  watches_.clear();
   has_queue_ = queue_.open(queue_name(area.process()), sizeof(agnocast_announcement),
                            permissions.shared & 0666, permissions.group);
   const int queue_error = errno;
@@ -106,10 +111,8 @@ void ControlThread::retry_unreachable()
 
 int ControlThread::timeout_ms()
 {
-  int timeout = queue_.is_open() ? -1 : reclaim_period_ms;
-  const auto at_most = [&](int period) {
-    timeout = timeout < 0 ? period : std::min(timeout, period);
-  };
+  int timeout = queue_.is_open() ? longest_sleep_ms : reclaim_period_ms;
+  const auto at_most = [&](int period) { timeout = std::min(timeout, period); };
   if (has_unwatched_peer_ || has_unreachable_) at_most(unwatched_period_ms);
   if (has_messages_) {
     at_most(reclaim_period_ms);

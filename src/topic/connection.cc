@@ -28,11 +28,11 @@ Connection::Connection(Context& context, const ConnectionSetup& setup,
     case Start::first:
       break;
     case Start::oldest:
-      cursor_ =
-        std::max<std::uint64_t>(load_acquire(ring_->tail), 1);  // pairs with retire_oldest()
+      // Pairs with retire_oldest(). At least 1, and no more than what comes next.
+      cursor_ = std::clamp<std::uint64_t>(load_acquire(ring_->tail), 1, head() + 1);
       break;
     case Start::next:
-      cursor_ = load_seq_cst(ring_->head) + 1;  // pairs with publish()
+      cursor_ = head() + 1;
       break;
   }
   shared_.holds_capacity = setup_.hold_limit;
@@ -47,9 +47,17 @@ void Connection::disconnect() noexcept
   store_seq_cst(shared_.publisher_id, std::uint64_t{0});
 }
 
+// The publisher's head if it is possible at all: no publisher lives through 2^63 messages, and sums
+// of what is below do not overflow. An impossible one reads as "nothing published".
+std::uint64_t Connection::head() const noexcept
+{
+  const std::uint64_t head = load_seq_cst(ring_->head);  // pairs with publish()
+  return head < (std::uint64_t{1} << 63) ? head : 0;
+}
+
 bool Connection::has_unread() const noexcept
 {
-  return !broken_ && load_seq_cst(ring_->head) >= cursor_;  // (D) of the sleep race, see publish()
+  return !broken_ && head() >= cursor_;  // (D) of the sleep race, see publish()
 }
 
 // Where the entries lie now; false if that is impossible.
@@ -92,7 +100,7 @@ void Connection::tell_publisher() noexcept
 // Called when the entry of the cursor does not hold it: true if there is a later one to look at.
 bool Connection::skip_gone() noexcept
 {
-  const std::uint64_t head = load_seq_cst(ring_->head);  // pairs with publish()
+  const std::uint64_t head = this->head();
   if (head < cursor_) return false;
   if (!locate_entries()) {
     broken_ = true;
@@ -193,14 +201,12 @@ void Connection::release_hold(std::uint32_t hold) noexcept
 
 void Connection::skip_to_newest() noexcept
 {
-  const std::uint64_t head = load_seq_cst(ring_->head);  // pairs with publish()
-  if (head > cursor_) move_cursor(head);
+  if (const std::uint64_t head = this->head(); head > cursor_) move_cursor(head);
 }
 
 void Connection::skip_all() noexcept
 {
-  const std::uint64_t head = load_seq_cst(ring_->head);  // pairs with publish()
-  if (head >= cursor_) move_cursor(head + 1);
+  if (const std::uint64_t head = this->head(); head >= cursor_) move_cursor(head + 1);
 }
 
 }  // namespace agnocast::internal

@@ -80,6 +80,7 @@ class Connection
   void disconnect() noexcept;
 
  private:
+  [[nodiscard]] std::uint64_t head() const noexcept;
   bool locate_entries() noexcept;
   const agnocast_ring_entry* next_entry() noexcept;
   bool skip_gone() noexcept;

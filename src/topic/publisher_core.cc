@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
@@ -78,6 +79,8 @@ Status PublisherCore::start()
 PublisherCore::~PublisherCore()
 {
   if (epoch_ != current_epoch()) return;
+  // Created, but never handed out: its creation failed later on.
+  if (ticket_.id != 0 && !closed_) context_.registry->remove_endpoint(ticket_);
   for (const auto& [offset, bytes] : entry_blocks_) context_.area->free_control(offset, bytes);
   if (ring_offset_ != 0) context_.area->free_control(ring_offset_, sizeof(agnocast_ring));
   if (waiter_ != AGNOCAST_NO_WAITER) context_.area->give_back_waiter(waiter_);
@@ -156,6 +159,8 @@ bool PublisherCore::publish(void* message)
 {
   std::unique_lock lock(mutex_);
   if (waiter_ != AGNOCAST_NO_WAITER && !wait_for_room(lock)) return false;
+  // What may fail comes first: nothing is thrown once the message can be seen.
+  retired_.reserve(retired_.size() + live_count() + 1);
   const std::uint64_t seq = head_ + 1;
   agnocast_ring_entry& slot = entry(seq);
   store_relaxed(slot.stamp_ns, static_cast<std::uint64_t>(os::monotonic_ns()));
@@ -184,10 +189,16 @@ void PublisherCore::retire_oldest()
   store_release(ring_->tail, tail_);  // pairs with the load in Connection::skip_gone
 }
 
-void PublisherCore::refresh_if_changed()
+void PublisherCore::refresh_if_changed() noexcept
 {
   // (B) of the retire race; pairs with the fence after the registry's stores.
-  if (load_seq_cst(*generation_) != seen_generation_) refresh();
+  if (load_seq_cst(*generation_) == seen_generation_) return;
+  try {
+    refresh();
+  } catch (const std::bad_alloc&) {
+    seen_generation_ =
+      0;  // no generation: it is tried again, and gather_holds() gives up until then
+  }
 }
 
 void PublisherCore::refresh()
@@ -203,6 +214,7 @@ void PublisherCore::refresh()
     retention = std::max<std::uint64_t>(retention, std::min<std::uint32_t>(view.depth, 1u << 16));
     if (!add_peer(view, peers)) unreachable.push_back(view.process);
   }
+  holds_.reserve(peers.size() * AGNOCAST_HOLDS_MAX);  // gather_holds() must not allocate
   peers_ = std::move(peers);
   unreachable_ = std::move(unreachable);
   if (retention >= entry_mask_ + 1 &&
@@ -296,7 +308,7 @@ void PublisherCore::wake_all()
 bool PublisherCore::gather_holds()
 {
   refresh_if_changed();  // after the tail was stored: see the retire race
-  if (!unreachable_.empty()) return false;
+  if (seen_generation_ == 0 || !unreachable_.empty()) return false;
   holds_.clear();
   for (Peer& peer : peers_) {
     const agnocast_connection* connection = find_connection(peer);
@@ -350,10 +362,14 @@ bool PublisherCore::wait_for_room(std::unique_lock<os::ShortLock>& lock)
     refresh_if_changed();
     return head_ + 1 - slowest_cursor(true) < setup_.endpoint.depth;
   };
-  const std::int64_t deadline = os::monotonic_ns() + setup_.keep_all_timeout.count();
+  const std::int64_t now = os::monotonic_ns();
+  const std::int64_t timeout = setup_.keep_all_timeout.count();
+  const bool for_ever = timeout > std::numeric_limits<std::int64_t>::max() - now;
+  const std::int64_t deadline = for_ever ? -1 : now + std::max<std::int64_t>(timeout, 0);
   std::uint32_t& sleeping = context_.area->waiter(waiter_).sleeping;
   const std::uint32_t& word = context_.area->doorbell().words[waiter_];
   while (!has_room()) {
+    ++waiting_;
     const std::uint32_t seen = load_seq_cst(word);  // before the last look; pairs with ring()
     store_seq_cst(sleeping, 1u);  // pairs with the load in Connection::tell_publisher
     os::Woken woken = os::Woken::yes;
@@ -362,7 +378,8 @@ bool PublisherCore::wait_for_room(std::unique_lock<os::ShortLock>& lock)
       woken = os::futex_wait(&word, seen, deadline);
       lock.lock();
     }
-    store_seq_cst(sleeping, 0u);  // pairs with the load in Connection::tell_publisher
+    // Pairs with the load in Connection::tell_publisher; the last of several that wait clears it.
+    if (--waiting_ == 0) store_seq_cst(sleeping, 0u);
     if (woken == os::Woken::timed_out && !has_room()) return false;
   }
   return true;

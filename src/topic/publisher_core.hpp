@@ -137,7 +137,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
     return entries_[sequence & entry_mask_];
   }
   [[nodiscard]] std::uint64_t live_count() const noexcept { return head_ + 1 - tail_; }
-  void refresh_if_changed();
+  void refresh_if_changed() noexcept;
   void refresh();
   bool add_peer(const EndpointView& view, std::vector<Peer>& peers);
   bool wait_for_room(std::unique_lock<os::ShortLock>& lock);
@@ -173,6 +173,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// Subscribers whose holds cannot be seen: nothing may be freed while there are any.
   std::vector<PeerIdentity> unreachable_;
   bool closed_ = false;
+  std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
   Once unreachable_said_;
   std::vector<Peer> peers_;
   std::vector<Retired> retired_;

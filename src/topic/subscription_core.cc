@@ -64,6 +64,8 @@ Status SubscriptionCore::start()
 SubscriptionCore::~SubscriptionCore()
 {
   if (epoch_ != current_epoch() || shared_ == nullptr) return;
+  // Created, but never handed out: its creation failed later on.
+  if ((state_.load() & closed_bit) == 0) context_.registry->remove_endpoint(ticket_);
   for (const std::uint64_t place : places_) {
     context_.area->free_control(place, connection_bytes(hold_limit_));
   }
@@ -306,6 +308,7 @@ bool SubscriptionCore::is_ready()
 void SubscriptionCore::release(ReceivedHandle& handle) noexcept
 {
   if (epoch_ != current_epoch()) return;
+  const auto self = shared_from_this();  // once it is counted, the core may be let go by others
   Connection& connection = *handle.connection;
   const bool draining = connection.draining.load(std::memory_order_acquire);
   connection.release_hold(handle.hold);
@@ -314,12 +317,16 @@ void SubscriptionCore::release(ReceivedHandle& handle) noexcept
     const std::lock_guard lock(mutex_);
     drop_finished_locked();
   }
-  const bool tell = wants_room_.load() && wants_room_.exchange(false);
-  if (tell) {
+  // Counted first, then asked whether somebody wants room; who wants room says so first, then looks
+  // at the count. Both seq_cst, so one of the two sees the other.
+  if (state_.fetch_sub(1, std::memory_order_seq_cst) == (closed_bit | 1)) return finish();
+  if (!wants_room_.load() || !wants_room_.exchange(false)) return;
+  std::function<void()> tell;
+  {
     const std::lock_guard lock(mutex_);
-    if (on_room_) on_room_();
+    tell = on_room_;
   }
-  if (state_.fetch_sub(1, std::memory_order_acq_rel) == (closed_bit | 1)) finish();
+  if (tell) tell();
 }
 
 void SubscriptionCore::close()
@@ -355,6 +362,12 @@ void SubscriptionCore::set_waiter(std::uint32_t waiter) noexcept
 std::uint32_t SubscriptionCore::waiter() const noexcept
 {
   return load_relaxed(shared_->waiter);
+}
+
+void SubscriptionCore::clear_waiter(std::uint32_t waiter) noexcept
+{
+  // Pairs with the load in wake_sleepers(). Another wait set may take it over meanwhile.
+  compare_exchange_seq_cst(shared_->waiter, waiter, AGNOCAST_NO_WAITER);
 }
 
 void SubscriptionCore::set_on_room(std::function<void()> tell)

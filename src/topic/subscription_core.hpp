@@ -64,6 +64,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
 
   /// The wait set that publishers wake, or AGNOCAST_NO_WAITER.
   void set_waiter(std::uint32_t waiter) noexcept;
+  /// Takes the subscription out of that wait set if it is still in it.
+  void clear_waiter(std::uint32_t waiter) noexcept;
   [[nodiscard]] std::uint32_t waiter() const noexcept;
   /// Who is told when a hold is released after a take found no free one.
   void set_on_room(std::function<void()> tell);
@@ -79,7 +81,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   }
   [[nodiscard]] std::uint32_t held_count() const noexcept
   {
-    return state_.load(std::memory_order_relaxed) & held_mask;
+    return state_.load(std::memory_order_seq_cst) & held_mask;
   }
   std::size_t publisher_count();
 

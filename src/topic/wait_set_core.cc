@@ -30,10 +30,7 @@ WaitSetCore::~WaitSetCore()
   if (epoch_ != current_epoch() || waiter_ == AGNOCAST_NO_WAITER) return;
   for (const auto& weak : subscriptions_) {
     const auto subscription = weak.lock();
-    if (subscription != nullptr && subscription->waiter() == waiter_) {
-      subscription->set_waiter(AGNOCAST_NO_WAITER);
-      subscription->set_on_room(nullptr);
-    }
+    if (subscription != nullptr) subscription->clear_waiter(waiter_);
   }
   context_.area->give_back_waiter(waiter_);
 }
@@ -57,9 +54,7 @@ void WaitSetCore::remove(const SubscriptionCore& subscription)
   const std::lock_guard lock(mutex_);
   std::erase_if(subscriptions_, [&](const std::weak_ptr<SubscriptionCore>& weak) {
     const auto other = weak.lock();
-    if (other.get() == &subscription && other->waiter() == waiter_) {
-      other->set_waiter(AGNOCAST_NO_WAITER);
-    }
+    if (other.get() == &subscription) other->clear_waiter(waiter_);
     return other == nullptr || other.get() == &subscription;
   });
 }

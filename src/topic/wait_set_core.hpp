@@ -35,6 +35,7 @@ class WaitSetCore : public std::enable_shared_from_this<WaitSetCore>
   /// never), after wake(), or when `*stop` is set.
   bool wait(std::int64_t deadline_ns, std::int64_t spin_ns, const std::atomic<bool>& stop);
 
+  [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
   /// Safe in a signal handler.
   void wake() noexcept;
   /// Makes a sleeping wait() look at its subscriptions again.
