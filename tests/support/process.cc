@@ -70,6 +70,13 @@ std::optional<std::string> Channel::hear(std::chrono::nanoseconds timeout)
   }
 }
 
+bool Channel::is_at_end(std::chrono::milliseconds timeout) const
+{
+  pollfd polled{read_fd_, 0, 0};
+  return ::poll(&polled, 1, static_cast<int>(timeout.count())) > 0 &&
+         (polled.revents & POLLHUP) != 0;
+}
+
 Process::Process(const std::function<void(Channel&)>& body)
 {
   int down[2];
@@ -105,7 +112,10 @@ Process::Process(const std::function<void(Channel&)>& body)
 
 Process::~Process()
 {
-  if (pid_ > 0 && !status_) kill();
+  if (pid_ <= 0 || status_) return;
+  // One that has done its work is on its way out and must not be killed while it cleans up.
+  if (channel_->is_at_end(std::chrono::milliseconds(100))) wait();
+  if (!status_) kill();
 }
 
 void Process::signal(int number) const

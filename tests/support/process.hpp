@@ -30,13 +30,15 @@ class Channel
   void say(const std::string& line);
   /// The next line; nothing if the other end is gone or says nothing for \p timeout.
   std::optional<std::string> hear(std::chrono::nanoseconds timeout = patience);
+  /// True if the other end is closed, or will be within that time.
+  [[nodiscard]] bool is_at_end(std::chrono::milliseconds timeout) const;
 
  private:
   int read_fd_, write_fd_;
   std::string buffer_;
 };
 
-/// A child. Killed with SIGKILL and reaped by the destructor if it still runs.
+/// A child. If its body still runs, the destructor kills it with SIGKILL; either way it is reaped.
 class Process
 {
  public:
