@@ -55,8 +55,9 @@ struct SharedHeapStatistics
 {
   std::size_t limit_bytes;    ///< the most that it can grow to
   std::size_t secured_bytes;  ///< backed by memory now
-  std::size_t used_bytes;     ///< handed out now
+  std::size_t used_bytes;     ///< handed out now, or kept at hand by a thread that freed it
   std::size_t peak_bytes;     ///< the most that was ever handed out
+  std::size_t used_blocks;    ///< allocations that are not freed: exact when no thread is at it
 };
 /// All zero before the process has joined.
 [[nodiscard]] AGNOCAST_PUBLIC SharedHeapStatistics shared_heap_statistics() noexcept;

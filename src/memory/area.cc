@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/atomic.hpp"
+#include "os/failpoint.hpp"
 #include "os/map.hpp"
 #include "os/process.hpp"
 
@@ -105,10 +106,12 @@ Status Area::map(const AreaRequest& request)
   file_ = os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.area);
   if (!file_) return shared_memory_failure(name, errno);
   area_made_ = true;
+  AGNOCAST_FAILPOINT("area.created");
   if (!request.permissions.apply(file_.get(), request.permissions.area) ||
       !os::set_size(file_.get(), file_bytes_)) {
     return shared_memory_failure(name, errno);
   }
+  AGNOCAST_FAILPOINT("area.sized");
   auto* address = request.window->slot_address(slot_);
   if (os::map_file(address, file_bytes_, file_.get(), true) == nullptr) {
     return shared_memory_failure(name, errno);
@@ -118,6 +121,7 @@ Status Area::map(const AreaRequest& request)
       !secure(AGNOCAST_HEAP, request.mempool_bytes)) {
     return too_little_space(name, needed, request.mempool_source);
   }
+  AGNOCAST_FAILPOINT("area.secured");
   control_secured_ = AGNOCAST_CONTROL + control_step;
   heap_secured_ = request.mempool_bytes / AGNOCAST_PAGE * AGNOCAST_PAGE;
   os::forbid_access(base_ + AGNOCAST_GUARD, AGNOCAST_HEAP - AGNOCAST_GUARD);
@@ -128,8 +132,10 @@ Status Area::map(const AreaRequest& request)
   header().pid = os::process_id();
   header().slot_bytes = slot_bytes_;
   header().secured_end = AGNOCAST_HEAP + heap_secured_;
+  AGNOCAST_FAILPOINT("area.header_written");
   // Pairs with the load of magic in PeerArea::map and in the sweep of dead areas.
   store_release(header().magic, std::uint64_t{AGNOCAST_AREA_MAGIC});
+  AGNOCAST_FAILPOINT("area.ready");
   return Nothing{};
 }
 
@@ -141,6 +147,7 @@ Status Area::make_doorbell(const AreaRequest& request)
     os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.shared);
   if (!file) return shared_memory_failure(name, errno);
   doorbell_made_ = true;
+  AGNOCAST_FAILPOINT("doorbell.created");
   if (!request.permissions.apply(file.get(), request.permissions.shared) ||
       !os::set_size(file.get(), AGNOCAST_PAGE)) {
     return shared_memory_failure(name, errno);
@@ -148,6 +155,7 @@ Status Area::make_doorbell(const AreaRequest& request)
   void* address = os::map_file(nullptr, AGNOCAST_PAGE, file.get(), true);
   if (address == nullptr) return shared_memory_failure(name, errno);
   doorbell_ = static_cast<agnocast_doorbell*>(address);
+  AGNOCAST_FAILPOINT("doorbell.mapped");
   if (os::populate(address, AGNOCAST_PAGE) == os::Secured::full) {
     return too_little_space(name, AGNOCAST_PAGE, request.mempool_source);
   }
@@ -166,7 +174,9 @@ void Area::unlink() noexcept
 {
   if (abandoned_) return;
   if (doorbell_made_) os::unlink_shared(doorbell_name(process_));
+  AGNOCAST_FAILPOINT("leave.doorbell_unlinked");
   if (area_made_) os::unlink_shared(area_name(process_));  // last: the sweep finds us by it
+  AGNOCAST_FAILPOINT("leave.area_unlinked");
   area_made_ = doorbell_made_ = false;
 }
 
@@ -190,9 +200,11 @@ bool Area::secure_heap(std::size_t end) noexcept
   if (end <= heap_secured_) return true;
   if (end > heap_bytes() || !secure(AGNOCAST_HEAP + heap_secured_, end - heap_secured_))
     return false;
+  AGNOCAST_FAILPOINT("heap.memory_secured");
   heap_secured_ = end;
   // Pairs with the load in PeerArea::holds_message.
   store_release(header().secured_end, std::uint64_t{AGNOCAST_HEAP + end});
+  AGNOCAST_FAILPOINT("heap.growth_announced");
   return true;
 }
 

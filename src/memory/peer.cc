@@ -8,6 +8,7 @@
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
+#include "os/failpoint.hpp"
 #include "os/file.hpp"
 #include "os/futex.hpp"
 #include "os/map.hpp"
@@ -45,7 +46,9 @@ bool PeerArea::holds_message(std::uint64_t address, std::uint64_t bytes) const n
 void PeerArea::ring(std::uint32_t waiter) const noexcept
 {
   std::uint32_t& word = doorbell_->words[waiter];
+  AGNOCAST_FAILPOINT("doorbell.before");
   add_seq_cst(word, 1u);  // pairs with the load of the word in WaitSetCore::wait
+  AGNOCAST_FAILPOINT("doorbell.rung");
   os::futex_wake_all(&word);
 }
 
@@ -82,6 +85,7 @@ Status PeerArea::map(const Window& window, bool at_slot)
   void* address = os::map_file(wanted, slot_bytes_, file.get(), false);
   if (address == nullptr) return failed(name, errno);
   base_ = static_cast<const std::byte*>(address);
+  AGNOCAST_FAILPOINT("peer.mapped");
   const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
   if (load_acquire(header->magic) != AGNOCAST_AREA_MAGIC ||  // pairs with Area::map
       header->abi_version != AGNOCAST_ABI_VERSION || header->slot != identity_.slot ||

@@ -83,7 +83,8 @@ SharedHeapStatistics shared_heap_statistics() noexcept
   const internal::Heap* heap = internal::shared_heap.load(std::memory_order_acquire);
   if (heap == nullptr) return {};
   const internal::HeapStatistics s = heap->statistics();
-  return {s.region_bytes, s.secured_bytes, s.used_bytes, s.peak_bytes};
+  return {s.region_bytes, s.secured_bytes, s.used_bytes, s.peak_bytes,
+          s.allocations - s.deallocations};
 }
 
 }  // namespace agnocast

@@ -11,6 +11,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -19,6 +20,7 @@
 #include "base/log.hpp"
 #include "ledger/ledger.h"
 #include "memory/names.hpp"
+#include "os/failpoint.hpp"
 #include "os/file.hpp"
 #include "os/futex.hpp"
 #include "os/map.hpp"
@@ -34,14 +36,27 @@ namespace {
 int store_in_file(void* context, std::uint64_t offset, const void* source, std::uint64_t bytes)
 {
   const int fd = static_cast<os::Descriptor*>(context)->get();
-  return os::write_at(fd, source, bytes, offset) ? 0 : errno;
+#ifdef AGNOCAST_FAILPOINTS
+  // A signal that kills may end a write between two of its pages, and so anywhere in a record.
+  if (bytes > sizeof(std::uint64_t)) {
+    if (!os::write_at(fd, source, bytes / 2, offset)) return errno;
+    AGNOCAST_FAILPOINT("registry.half_stored");
+  }
+#endif
+  if (!os::write_at(fd, source, bytes, offset)) return errno;
+  AGNOCAST_FAILPOINT("registry.stored");
+  return 0;
 }
 
 void unlink_objects(const std::string& process)
 {
+  AGNOCAST_FAILPOINT("clean.begin");
   os::unlink_queue(queue_name(process));
+  AGNOCAST_FAILPOINT("clean.queue_unlinked");
   os::unlink_shared(doorbell_name(process));
+  AGNOCAST_FAILPOINT("clean.doorbell_unlinked");
   os::unlink_shared(area_name(process));  // last: the sweep finds what is left by it
+  AGNOCAST_FAILPOINT("clean.area_unlinked");
 }
 
 class UserRegistry final : public Registry
@@ -95,7 +110,7 @@ class UserRegistry final : public Registry
   void recover_dead(Locked& locked, bool thoroughly);
   agnocast_ledger_status find_slot(const agnocast_ledger& ledger, const IsUsableSlot& is_usable,
                                    std::uint32_t& slot) const;
-  static void sweep();
+  void sweep() const;
 
   std::string name_;
   Settings settings_;
@@ -196,12 +211,15 @@ Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
       locked->file = os::open_shared(name_, O_RDWR | O_CREAT | O_EXCL, permissions_.shared);
       if (!locked->file && errno == EEXIST) continue;
       created = static_cast<bool>(locked->file);
+      if (created) AGNOCAST_FAILPOINT("registry.created");
     }
     if (!locked->file) return cannot_open(errno);
     if (created && !permissions_.apply(locked->file.get(), permissions_.shared)) {
       log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
     }
+    AGNOCAST_FAILPOINT("registry.before_lock");
     if (!os::lock_file(locked->file.get())) return cannot_open(errno);
+    AGNOCAST_FAILPOINT("registry.locked");
     const auto status = os::status_of(locked->file.get());
     if (!status) return cannot_open(errno);
     if (status->links != 0) {
@@ -249,6 +267,7 @@ Status UserRegistry::start()
       recover_dead(**locked, false);
       if (agnocast_ledger_process_count(&(*locked)->ledger) == 0) {
         if (os::unlink_shared(name_)) {
+          AGNOCAST_FAILPOINT("registry.replaced");
           unmap();
           continue;
         }
@@ -281,12 +300,14 @@ Result<bool> UserRegistry::map(Locked& locked)
                      ": it is of another version or damaged; end the processes of this domain and "
                      "remove the file, or use another AGNOCAST_DOMAIN_ID"};
   }
+  AGNOCAST_FAILPOINT("registry.sized");
   std::uint64_t magic = 0;
   // Through the descriptor: on a full /dev/shm, reading a hole through the mapping is a SIGBUS.
   if (os::read_at(fd, &magic, sizeof magic, 0) != sizeof magic) return cannot_open(errno);
   // Secured here, so that no access to the mapping can fail later.
   if (magic == 0 && !os::allocate_range(fd, 0, sizeof(agnocast_registry)))
     return cannot_open(errno);
+  AGNOCAST_FAILPOINT("registry.secured");
   void* address = os::map_file(nullptr, sizeof(agnocast_registry), fd, false);
   if (address == nullptr) return cannot_open(errno);
   pages_ = RegistryPages(static_cast<const agnocast_registry*>(address));
@@ -339,10 +360,17 @@ void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-void UserRegistry::sweep()
+// Removes what processes left that died before they were in a registry. Those that are in ours are
+// recover_dead()'s.
+void UserRegistry::sweep() const
 {
+  const std::vector<PeerIdentity> registered = pages_.processes();
   for (const std::string& file : os::list_shared(area_prefix)) {
     const std::string process = file.substr(std::strlen(area_prefix));
+    const bool known =
+      std::any_of(registered.begin(), registered.end(),
+                  [&](const PeerIdentity& identity) { return identity.process == process; });
+    if (known) continue;
     if (examine_area(process).state == Remains::dead) unlink_objects(process);
   }
 }
@@ -368,7 +396,7 @@ Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
   agnocast_ledger& ledger = (*locked)->ledger;
   if (!(pages_.window() == window_)) return cannot_open(ENOENT);
   recover_dead(**locked, false);
-  if (agnocast_ledger_process_count(&ledger) == 0) sweep();
+  sweep();
   std::uint32_t slot = 0;
   agnocast_ledger_status status = find_slot(ledger, is_usable, slot);
   if (status == AGNOCAST_LEDGER_NO_PROCESS_SLOT) {
@@ -387,6 +415,7 @@ Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
   status = agnocast_ledger_add_process(&ledger, slot, &process, &added);
   if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
   own_id_ = added.id;
+  AGNOCAST_FAILPOINT("join.recorded");
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return ProcessTicket{slot, added.id};
 }
@@ -400,7 +429,11 @@ void UserRegistry::remove_process(const ProcessTicket& ticket)
   // killed process that its parent has not waited for yet still has its number: when few are left,
   // look.
   recover_dead(**locked, agnocast_ledger_process_count(&(*locked)->ledger) <= 4);
-  if (agnocast_ledger_process_count(&(*locked)->ledger) == 0) os::unlink_shared(name_);
+  if (agnocast_ledger_process_count(&(*locked)->ledger) != 0) return;
+  AGNOCAST_FAILPOINT("leave.last");
+  sweep();
+  os::unlink_shared(name_);
+  AGNOCAST_FAILPOINT("leave.registry_unlinked");
 }
 
 bool UserRegistry::recover(const PeerIdentity& process)

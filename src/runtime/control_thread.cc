@@ -6,6 +6,7 @@
 
 #include "base/atomic.hpp"
 #include "base/log.hpp"
+#include "os/failpoint.hpp"
 #include "os/futex.hpp"
 #include "runtime/runtime.hpp"
 
@@ -31,6 +32,7 @@ Status ControlThread::start(Runtime& runtime, Area& area, const Permissions& per
   has_queue_ = queue_.open(queue_name(area.process()), sizeof(agnocast_announcement),
                            permissions.shared & 0666, permissions.group);
   const int queue_error = errno;
+  AGNOCAST_FAILPOINT("join.queue_opened");
   if (!thread_.start("agnocast", [this] { run(); })) {
     const int error = errno;
     queue_.close();
@@ -76,7 +78,9 @@ void ControlThread::poke()
 
 void ControlThread::run()
 {
+  AGNOCAST_FAILPOINT("join.before_alive");
   os::hold_robust(&area_->header().alive);
+  AGNOCAST_FAILPOINT("join.alive");
   store_release(running_, 1u);  // pairs with start()
   os::futex_wake_all(&running_);
   while (!stop_) {
@@ -134,6 +138,7 @@ void ControlThread::receive_announcements()
   }
   has_queue_ = queue_.is_open();
   if (!any) return;
+  AGNOCAST_FAILPOINT("announce.received");
   // What it says is taken from the registry, not from the message: anybody may write into a queue.
   for (const auto& subscription : runtime_->subscriptions()) subscription->refresh_if_changed();
   runtime_->ring_own_doorbells();
@@ -189,9 +194,11 @@ void ControlThread::look_for_deaths()
       return true;
     });
     any = true;
+    AGNOCAST_FAILPOINT("death.noticed");
     static_cast<void>(runtime_->context().registry->recover(peer->identity()));
   }
   if (!any) return;
+  AGNOCAST_FAILPOINT("death.cleaned");
   for (const auto& subscription : runtime_->subscriptions()) subscription->refresh_if_changed();
   runtime_->ring_own_doorbells();
 }

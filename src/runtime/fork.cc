@@ -11,6 +11,7 @@
 
 #include "base/epoch.hpp"
 #include "base/log.hpp"
+#include "os/failpoint.hpp"
 #include "os/map.hpp"
 #include "runtime/runtime.hpp"
 
@@ -49,12 +50,14 @@ void Runtime::before_fork()
   forking_runtime.store(&runtime, std::memory_order_relaxed);
   if (!runtime.joined_.load(std::memory_order_relaxed)) return;
   runtime.snapshot(runtime.context_.heap->lock_for_fork());
+  AGNOCAST_FAILPOINT("fork.copied");
 }
 
 void Runtime::after_fork_in_parent()
 {
   Runtime& runtime = *forking_runtime.load(std::memory_order_relaxed);
   if (runtime.joined_.load(std::memory_order_relaxed)) {
+    AGNOCAST_FAILPOINT("fork.in_parent");
     runtime.drop_snapshot();
     runtime.context_.heap->unlock_after_fork();
   }
@@ -64,6 +67,7 @@ void Runtime::after_fork_in_parent()
 void Runtime::after_fork_in_child()
 {
   Runtime& parent = *forking_runtime.load(std::memory_order_relaxed);
+  AGNOCAST_FAILPOINT("fork.in_child");
   fork_epoch.fetch_add(1);
   if (parent.joined_.load(std::memory_order_relaxed)) {
     parent.become_child();
@@ -98,6 +102,7 @@ void Runtime::become_child()
 {
   shared_heap.store(nullptr, std::memory_order_release);  // no allocation below may enter it
   os::reserve_again(area_->base(), window_->slot_bytes());
+  AGNOCAST_FAILPOINT("fork.child_unmapped");
   for (Copy& part : copies_) {
     if (part.bytes != 0 &&
         (part.copy == nullptr || !os::replace_mapping(part.copy, part.bytes, part.original))) {
@@ -118,6 +123,7 @@ void Runtime::become_child()
   fresh->inherited_areas_ = inherited_areas_;
   fresh->inherited_areas_.push_back(area_->base());
   replace_instance(fresh);
+  AGNOCAST_FAILPOINT("fork.child_ready");
 }
 
 }  // namespace agnocast::internal

@@ -7,6 +7,7 @@
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
 #include "base/log.hpp"
+#include "os/failpoint.hpp"
 #include "os/futex.hpp"
 #include "os/map.hpp"
 #include "os/queue.hpp"
@@ -179,7 +180,9 @@ Status Runtime::enter_registry()
     [this](std::uint32_t slot) { return make_process(slot); });
   if (!ticket) return std::move(ticket.failure());
   // Pairs with the load in PeerArea::map: no endpoint of ours is registered before.
+  AGNOCAST_FAILPOINT("join.registered");
   store_release(area_->header().process_id, ticket->id);
+  AGNOCAST_FAILPOINT("join.identified");
   peers_.start(*window_, *area_, ticket->id, occupied);
   context_.area = area_.get();
   context_.ticket = *ticket;
@@ -220,15 +223,9 @@ Result<std::string> Runtime::free_name()
   for (int suffix = 0; suffix < 1000; ++suffix) {
     const std::string name = suffix == 0 ? pid : pid + "." + std::to_string(suffix);
     const Remains remains = examine_area(name).state;
-    // Ours is the number now: what is not provably alive under it is a dead predecessor's, or a
-    // process in another pid namespace that shares /dev/shm, which the unlink would refuse or hurt.
+    // What a dead process left under our number is swept away by now. What is still there belongs
+    // to a process in another pid namespace that shares /dev/shm.
     if (remains == Remains::none) return name;
-    if (remains == Remains::dead) {
-      os::unlink_queue(queue_name(name));
-      os::unlink_shared(doorbell_name(name));
-      os::unlink_shared(area_name(name));
-      if (examine_area(name).state == Remains::none) return name;
-    }
   }
   return Failure{FailureKind::resource,
                  "all names /dev/shm/agnocast@" + pid + "[.n] are taken; remove the stale ones"};
@@ -240,9 +237,12 @@ void Runtime::leave()
   left_ = true;
   if (!joined_.load(std::memory_order_relaxed)) return;
   for (const auto& publisher : publishers()) publisher->wait_for_readers();
+  AGNOCAST_FAILPOINT("leave.begin");
   os::unlink_queue(queue_name(area_->process()));
+  AGNOCAST_FAILPOINT("leave.queue_unlinked");
   area_->unlink();
   registry_->remove_process(context_.ticket);
+  AGNOCAST_FAILPOINT("leave.unregistered");
   control_thread_.stop();
 }
 
@@ -274,7 +274,9 @@ void Runtime::announce(const PublisherCore& publisher)
   for (const PeerIdentity& process : publisher.subscriber_processes()) {
     if (process.process_id == context_.ticket.id) continue;
     // A process without a queue, or with a full one, learns from the generation.
+    AGNOCAST_FAILPOINT("announce.before");
     os::send_to_queue(queue_name(process.process), &announcement, sizeof announcement);
+    AGNOCAST_FAILPOINT("announce.sent");
   }
   const_cast<PublisherCore&>(publisher).wake_all();
 }

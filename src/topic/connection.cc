@@ -6,6 +6,7 @@
 
 #include "base/atomic.hpp"
 #include "base/log.hpp"
+#include "os/failpoint.hpp"
 
 namespace agnocast::internal {
 
@@ -37,14 +38,17 @@ Connection::Connection(Context& context, const ConnectionSetup& setup,
   }
   shared_.holds_capacity = setup_.hold_limit;
   store_relaxed(shared_.cursor, cursor_);
+  AGNOCAST_FAILPOINT("connection.prepared");
   // Last, so that who finds the id finds the cursor. Pairs with the load in find_connection().
   store_seq_cst(shared_.publisher_id, publisher_id_);
+  AGNOCAST_FAILPOINT("connection.opened");
 }
 
 void Connection::disconnect() noexcept
 {
   // Pairs with the load in find_connection(). No hold is set, so nobody loses one.
   store_seq_cst(shared_.publisher_id, std::uint64_t{0});
+  AGNOCAST_FAILPOINT("connection.closed");
 }
 
 // The publisher's head if it is possible at all: no publisher lives through 2^63 messages, and sums
@@ -81,6 +85,7 @@ void Connection::move_cursor(std::uint64_t sequence) noexcept
   cursor_ = sequence;
   if (setup_.reliable_keep_all) {
     store_seq_cst(shared_.cursor, cursor_);  // pairs with slowest_cursor(), and tell_publisher()
+    AGNOCAST_FAILPOINT("take.cursor_moved");
     tell_publisher();
   } else {
     store_release(shared_.cursor, cursor_);  // pairs with slowest_cursor()
@@ -148,7 +153,10 @@ std::optional<std::uint32_t> Connection::reserve_hold() noexcept
     // Pairs with the store in release_hold(): the handle of a hold that is free is free too.
     if (load_acquire(shared_.holds[hold]) != 0) continue;
     // Before the hold is set. Pairs with the load in gather_holds().
-    if (hold >= load_relaxed(shared_.holds_end)) store_seq_cst(shared_.holds_end, hold + 1);
+    if (hold >= load_relaxed(shared_.holds_end)) {
+      store_seq_cst(shared_.holds_end, hold + 1);
+      AGNOCAST_FAILPOINT("take.holds_grown");
+    }
     return hold;
   }
   return std::nullopt;
@@ -172,9 +180,11 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
     if (!hold) return nullptr;
     const std::uint64_t found = load_acquire(entry->address);  // pairs with publish()
     const std::uint64_t stamp = load_relaxed(entry->stamp_ns);
-    store_seq_cst(shared_.holds[*hold], cursor_);             // (D) of the retire race
+    store_seq_cst(shared_.holds[*hold], cursor_);  // (D) of the retire race
+    AGNOCAST_FAILPOINT("take.held");
     if (load_seq_cst(entry->seq) != cursor_) {                // (E) of the retire race
       store_release(shared_.holds[*hold], std::uint64_t{0});  // pairs with gather_holds()
+      AGNOCAST_FAILPOINT("take.missed");
       continue;
     }
     ReceivedHandle& handle = handles_[*hold];
@@ -187,8 +197,10 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
       release_hold(*hold);
       return nullptr;
     }
+    AGNOCAST_FAILPOINT("take.checked");
     address = reinterpret_cast<const void*>(found);
     move_cursor(cursor_ + 1);
+    AGNOCAST_FAILPOINT("take.taken");
     return &handle;
   }
 }
@@ -197,6 +209,7 @@ void Connection::release_hold(std::uint32_t hold) noexcept
 {
   // After all reads of the message. Pairs with the loads in gather_holds() and reserve_hold().
   store_release(shared_.holds[hold], std::uint64_t{0});
+  AGNOCAST_FAILPOINT("release.hold_cleared");
 }
 
 void Connection::skip_to_newest() noexcept

@@ -7,6 +7,7 @@
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
+#include "os/failpoint.hpp"
 #include "os/futex.hpp"
 
 namespace agnocast::internal {
@@ -51,6 +52,7 @@ Status PublisherCore::start()
   ring_ = context_.area->at<agnocast_ring>(ring_offset_);
   ring_->tail = 1;
   ring_->waiter = AGNOCAST_NO_WAITER;
+  AGNOCAST_FAILPOINT("publisher.ring_allocated");
   if (setup_.endpoint.history == AGNOCAST_KEEP_ALL) {
     waiter_ = context_.area->take_waiter();
     if (waiter_ == AGNOCAST_NO_WAITER) {
@@ -67,11 +69,14 @@ Status PublisherCore::start()
                      std::to_string(retention_) + ": choose a smaller depth"};
   }
   setup_.endpoint.control_offset = ring_offset_;
+  AGNOCAST_FAILPOINT("publisher.ring_ready");
   auto ticket = context_.registry->add_endpoint(context_.ticket, setup_.endpoint);
   if (!ticket) return std::move(ticket.failure());
   ticket_ = *ticket;
+  AGNOCAST_FAILPOINT("publisher.registered");
   generation_ = context_.registry->topic_generation(ticket_.topic);
   store_release(ring_->publisher_id, ticket_.id);  // pairs with the load in connect()
+  AGNOCAST_FAILPOINT("publisher.opened");
   refresh();
   return Nothing{};
 }
@@ -105,12 +110,15 @@ bool PublisherCore::make_ring(std::uint32_t entries_log2)
     entry(seq).address = from.address;
     entry(seq).seq = from.seq;
   }
+  AGNOCAST_FAILPOINT("growth.entries_copied");
   // Pairs with the load in Connection::locate_entries.
   store_seq_cst(ring_->entries, offset + entries_log2);
+  AGNOCAST_FAILPOINT("growth.entries_replaced");
   if (old_entries != nullptr) {
     for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
       // Pairs with the second load in Connection::take, as in retire_oldest().
       store_seq_cst(old_entries[seq & old_mask].seq, std::uint64_t{0});
+      AGNOCAST_FAILPOINT("growth.old_entry_emptied");
     }
   }
   entry_blocks_.emplace_back(offset, bytes);
@@ -147,6 +155,7 @@ void PublisherCore::free_message(void* message) noexcept
 void PublisherCore::destroy_message(void* message) noexcept
 {
   setup_.destroy(message);
+  AGNOCAST_FAILPOINT("reclaim.destroyed");
   free_message(message);
 }
 
@@ -164,14 +173,20 @@ bool PublisherCore::publish(void* message)
   const std::uint64_t seq = head_ + 1;
   agnocast_ring_entry& slot = entry(seq);
   store_relaxed(slot.stamp_ns, static_cast<std::uint64_t>(os::monotonic_ns()));
+  AGNOCAST_FAILPOINT("publish.stamped");
   // Pairs with the load in Connection::take: who sees this address sees that seq was 0 before.
   store_release(slot.address, std::uint64_t{reinterpret_cast<std::uintptr_t>(message)});
+  AGNOCAST_FAILPOINT("publish.addressed");
   store_release(slot.seq, seq);  // pairs with the first load in Connection::take
+  AGNOCAST_FAILPOINT("publish.numbered");
   head_ = seq;
   store_seq_cst(ring_->head, seq);  // (A) of the sleep race; pairs with Connection::has_unread
+  AGNOCAST_FAILPOINT("publish.visible");
   while (live_count() > retention_) retire_oldest();
   refresh_if_changed();
+  AGNOCAST_FAILPOINT("publish.before_wake");
   wake_sleepers();
+  AGNOCAST_FAILPOINT("publish.woken");
   // The next loan reclaims what was retired here, while nobody waits for a message; only who
   // borrows many in advance must not pile them up.
   const bool too_many = retired_.size() >= retired_max;
@@ -185,8 +200,10 @@ void PublisherCore::retire_oldest()
   agnocast_ring_entry& slot = entry(tail_);
   retired_.push_back({tail_, reinterpret_cast<void*>(load_relaxed(slot.address))});
   store_seq_cst(slot.seq, std::uint64_t{0});  // (A) of the retire race; pairs with Connection::take
+  AGNOCAST_FAILPOINT("retire.emptied");
   ++tail_;
   store_release(ring_->tail, tail_);  // pairs with the load in Connection::skip_gone
+  AGNOCAST_FAILPOINT("retire.tail_moved");
 }
 
 void PublisherCore::refresh_if_changed() noexcept
@@ -236,12 +253,7 @@ bool PublisherCore::add_peer(const EndpointView& view, std::vector<Peer>& peers)
   auto area = context_.peers->get(view.process, PeerUse::control);
   if (!area) {
     // Gone meanwhile, or a limit of this process: until it is known, its holds must be respected.
-    if (unreachable_said_.first()) {
-      log_warning("topic '" + setup_.endpoint.topic +
-                  "' frees no messages until a subscriber can be "
-                  "looked at: " +
-                  area.failure().text);
-    }
+    unreachable_why_ = area.failure().text;
     return false;
   }
   const auto* subscription = (*area)->at<agnocast_subscription>(view.control_offset);
@@ -329,6 +341,7 @@ bool PublisherCore::gather_holds()
 void PublisherCore::collect_unheld(Unheld& unheld)
 {
   if (!gather_holds()) return;
+  AGNOCAST_FAILPOINT("reclaim.holds_gathered");
   std::erase_if(retired_, [&](const Retired& retired) {
     if (unheld.is_full() ||
         std::find(holds_.begin(), holds_.end(), retired.sequence) != holds_.end()) {
@@ -372,6 +385,7 @@ bool PublisherCore::wait_for_room(std::unique_lock<os::ShortLock>& lock)
     ++waiting_;
     const std::uint32_t seen = load_seq_cst(word);  // before the last look; pairs with ring()
     store_seq_cst(sleeping, 1u);  // pairs with the load in Connection::tell_publisher
+    AGNOCAST_FAILPOINT("room.sleeping");
     os::Woken woken = os::Woken::yes;
     if (!has_room()) {
       lock.unlock();
@@ -380,6 +394,7 @@ bool PublisherCore::wait_for_room(std::unique_lock<os::ShortLock>& lock)
     }
     // Pairs with the load in Connection::tell_publisher; the last of several that wait clears it.
     if (--waiting_ == 0) store_seq_cst(sleeping, 0u);
+    AGNOCAST_FAILPOINT("room.awake");
     if (woken == os::Woken::timed_out && !has_room()) return false;
   }
   return true;
@@ -392,11 +407,19 @@ std::vector<PeerIdentity> PublisherCore::look_for_unreachable()
   return unreachable_;
 }
 
+void PublisherCore::say_unreachable()
+{
+  if (!unreachable_said_.first()) return;
+  const std::lock_guard lock(mutex_);
+  log_warning("topic '" + setup_.endpoint.topic +
+              "' frees no messages until a subscriber can be looked at: " + unreachable_why_);
+}
+
 std::size_t PublisherCore::reclaim_early()
 {
   // Those that died before we could look at them; the others may be reachable by now.
   for (const PeerIdentity& process : look_for_unreachable()) {
-    static_cast<void>(context_.registry->recover(process));
+    if (!context_.registry->recover(process)) say_unreachable();
   }
   std::size_t count = 0;
   Unheld unheld;
@@ -439,13 +462,16 @@ void PublisherCore::wait_for_readers()
 void PublisherCore::close()
 {
   wait_for_readers();
+  AGNOCAST_FAILPOINT("publisher.closing");
   context_.registry->remove_endpoint(ticket_);
+  AGNOCAST_FAILPOINT("publisher.unregistered");
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
   }
   reclaim_early();
   wake_all();
+  AGNOCAST_FAILPOINT("publisher.closed");
 }
 
 bool PublisherCore::is_finished()
@@ -455,6 +481,7 @@ bool PublisherCore::is_finished()
   // Before the connections are looked at: who connects after this sees it and lets go. Pairs with
   // the load in SubscriptionCore::connect.
   store_seq_cst(ring_->publisher_id, std::uint64_t{0});
+  AGNOCAST_FAILPOINT("publisher.finished");
   refresh_if_changed();
   if (!unreachable_.empty()) return false;
   return std::none_of(peers_.begin(), peers_.end(), [&](Peer& peer) {

@@ -150,6 +150,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void collect_unheld(Unheld& unheld);
   [[nodiscard]] bool gather_holds();
   std::vector<PeerIdentity> look_for_unreachable();
+  void say_unreachable();
   void destroy_all(const Unheld& unheld) noexcept;
 
   Context& context_;
@@ -172,6 +173,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::uint64_t seen_generation_ = 0;
   /// Subscribers whose holds cannot be seen: nothing may be freed while there are any.
   std::vector<PeerIdentity> unreachable_;
+  std::string unreachable_why_;
   bool closed_ = false;
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
   Once unreachable_said_;

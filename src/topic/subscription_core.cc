@@ -5,6 +5,7 @@
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
+#include "os/failpoint.hpp"
 
 namespace agnocast::internal {
 
@@ -48,6 +49,7 @@ Status SubscriptionCore::start()
   endpoint_.control_offset = offset;
   agnocast_subscription* shared = context_.area->at<agnocast_subscription>(offset);
   shared->waiter = AGNOCAST_NO_WAITER;
+  AGNOCAST_FAILPOINT("subscription.allocated");
   auto ticket = context_.registry->add_endpoint(context_.ticket, endpoint_);
   if (!ticket) {
     context_.area->free_control(offset, sizeof(agnocast_subscription));
@@ -55,6 +57,7 @@ Status SubscriptionCore::start()
   }
   shared_ = shared;
   ticket_ = *ticket;
+  AGNOCAST_FAILPOINT("subscription.registered");
   store_relaxed(shared_->subscription_id, ticket_.id);
   generation_ = context_.registry->topic_generation(ticket_.topic);
   refresh();
@@ -87,14 +90,18 @@ bool SubscriptionCore::must_refresh() const
 bool SubscriptionCore::retry_unreachable()
 {
   std::vector<PeerIdentity> unreachable;
+  std::string why;
   {
     const std::lock_guard lock(mutex_);
     if (unreachable_.empty()) return false;
     refresh_locked();
     unreachable = unreachable_;
+    why = unreachable_why_;
   }
   for (const PeerIdentity& process : unreachable) {
-    static_cast<void>(context_.registry->recover(process));
+    // One that has just died is nothing to speak of.
+    if (context_.registry->recover(process) || !unreachable_said_.first()) continue;
+    log_warning("topic '" + endpoint_.topic + "': " + why + "; trying again until it works");
   }
   return true;
 }
@@ -142,8 +149,10 @@ std::uint64_t SubscriptionCore::free_connection_place()
   auto* shared = context_.area->at<agnocast_connection>(place);
   store_release(shared->next, load_relaxed(shared_->first_connection));  // pairs with the walk
   places_.push_back(place);
+  AGNOCAST_FAILPOINT("connection.before_link");
   // Pairs with the load where find_connection() begins its walk.
   store_seq_cst(shared_->first_connection, place);
+  AGNOCAST_FAILPOINT("connection.linked");
   return place;
 }
 
@@ -152,10 +161,7 @@ void SubscriptionCore::connect(const EndpointView& publisher)
   auto area = context_.peers->get(publisher.process, PeerUse::messages);
   if (!area) {
     unreachable_.push_back(publisher.process);
-    if (unreachable_said_.first()) {
-      log_warning("topic '" + endpoint_.topic + "': " + area.failure().text +
-                  "; trying again until it works");
-    }
+    unreachable_why_ = area.failure().text;
     return;
   }
   const auto* ring = (*area)->at<agnocast_ring>(publisher.control_offset);
@@ -163,6 +169,9 @@ void SubscriptionCore::connect(const EndpointView& publisher)
   const std::uint64_t place = free_connection_place();
   if (place == 0) {
     unreachable_.push_back(publisher.process);
+    unreachable_why_ =
+      "no room for a connection to another publisher: the control part of this process's area is "
+      "full, or /dev/shm is";
     return;
   }
   const bool both_transient = endpoint_.durability == AGNOCAST_TRANSIENT_LOCAL &&
@@ -187,6 +196,7 @@ void SubscriptionCore::connect(const EndpointView& publisher)
     return;
   }
   connections_.push_back(std::move(connection));
+  AGNOCAST_FAILPOINT("connection.made");
 }
 
 void SubscriptionCore::drop_finished_locked()
@@ -204,6 +214,7 @@ void SubscriptionCore::drop_finished_locked()
     lost_.fetch_add(connection->take_lost(), std::memory_order_relaxed);
     connection->disconnect();
     free_places_.push_back(connection->offset());
+    AGNOCAST_FAILPOINT("connection.dropped");
     return true;
   });
 }
@@ -338,16 +349,19 @@ void SubscriptionCore::close()
     for (const auto& connection : connections_) connection->skip_all();
     self_ = shared_from_this();
   }
+  AGNOCAST_FAILPOINT("subscription.closing");
   if ((state_.fetch_or(closed_bit, std::memory_order_acq_rel) & held_mask) == 0) {
     finish();
   } else {
     context_.registry->close_endpoint(ticket_);
+    AGNOCAST_FAILPOINT("subscription.closed_holding");
   }
 }
 
 void SubscriptionCore::finish() noexcept
 {
   context_.registry->remove_endpoint(ticket_);
+  AGNOCAST_FAILPOINT("subscription.unregistered");
   std::shared_ptr<SubscriptionCore> self;
   const std::lock_guard lock(mutex_);
   self.swap(self_);
@@ -357,6 +371,7 @@ void SubscriptionCore::finish() noexcept
 void SubscriptionCore::set_waiter(std::uint32_t waiter) noexcept
 {
   store_seq_cst(shared_->waiter, waiter);  // pairs with the load in wake_sleepers()
+  AGNOCAST_FAILPOINT("subscription.waiter_set");
 }
 
 std::uint32_t SubscriptionCore::waiter() const noexcept

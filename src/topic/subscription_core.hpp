@@ -120,6 +120,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   /// control thread notices if they die before it is.
   std::vector<std::shared_ptr<PeerArea>> starting_;
   std::vector<PeerIdentity> unreachable_;  ///< processes that could not be mapped
+  std::string unreachable_why_;
   Once unreachable_said_;
   Once broken_said_;
   std::function<void()> on_room_;

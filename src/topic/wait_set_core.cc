@@ -5,6 +5,7 @@
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
+#include "os/failpoint.hpp"
 #include "os/futex.hpp"
 
 namespace agnocast::internal {
@@ -112,11 +113,14 @@ bool WaitSetCore::wait(std::int64_t deadline_ns, std::int64_t spin_ns,
     // Before the last look: a ring after this makes futex_wait() return. Pairs with ring().
     const std::uint32_t seen = load_seq_cst(*word_);
     store_seq_cst(*sleeping_, 1u);  // (C) of the sleep race; pairs with wake_sleepers()
-    bool ready = any_ready();       // (D)
+    AGNOCAST_FAILPOINT("wait.sleeping");
+    bool ready = any_ready();  // (D)
+    AGNOCAST_FAILPOINT("wait.looked");
     bool stopped = false;
     os::Woken woken = os::Woken::yes;
     if (!ready && !(stopped = is_stopped(stop))) woken = os::futex_wait(word_, seen, deadline_ns);
     store_seq_cst(*sleeping_, 0u);  // pairs with wake_sleepers()
+    AGNOCAST_FAILPOINT("wait.awake");
     if (ready) return true;
     if (stopped) return false;
     if (woken == os::Woken::timed_out) return any_ready();
@@ -126,6 +130,7 @@ bool WaitSetCore::wait(std::int64_t deadline_ns, std::int64_t spin_ns,
 void WaitSetCore::look_again() noexcept
 {
   add_seq_cst(*word_, 1u);  // pairs with the load in wait()
+  AGNOCAST_FAILPOINT("wait.own_bell_rung");
   os::futex_wake_all(word_);
 }
 
