@@ -11,6 +11,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -95,7 +96,7 @@ class UserRegistry final : public Registry
   void recover_dead(Locked& locked, bool thoroughly);
   agnocast_ledger_status find_slot(const agnocast_ledger& ledger, const IsUsableSlot& is_usable,
                                    std::uint32_t& slot) const;
-  static void sweep();
+  void sweep() const;
 
   std::string name_;
   Settings settings_;
@@ -339,10 +340,17 @@ void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-void UserRegistry::sweep()
+// Removes what processes left that died before they were in a registry. Those that are in ours are
+// recover_dead()'s.
+void UserRegistry::sweep() const
 {
+  const std::vector<PeerIdentity> registered = pages_.processes();
   for (const std::string& file : os::list_shared(area_prefix)) {
     const std::string process = file.substr(std::strlen(area_prefix));
+    const bool known =
+      std::any_of(registered.begin(), registered.end(),
+                  [&](const PeerIdentity& identity) { return identity.process == process; });
+    if (known) continue;
     if (examine_area(process).state == Remains::dead) unlink_objects(process);
   }
 }
@@ -368,7 +376,7 @@ Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
   agnocast_ledger& ledger = (*locked)->ledger;
   if (!(pages_.window() == window_)) return cannot_open(ENOENT);
   recover_dead(**locked, false);
-  if (agnocast_ledger_process_count(&ledger) == 0) sweep();
+  sweep();
   std::uint32_t slot = 0;
   agnocast_ledger_status status = find_slot(ledger, is_usable, slot);
   if (status == AGNOCAST_LEDGER_NO_PROCESS_SLOT) {
@@ -400,7 +408,9 @@ void UserRegistry::remove_process(const ProcessTicket& ticket)
   // killed process that its parent has not waited for yet still has its number: when few are left,
   // look.
   recover_dead(**locked, agnocast_ledger_process_count(&(*locked)->ledger) <= 4);
-  if (agnocast_ledger_process_count(&(*locked)->ledger) == 0) os::unlink_shared(name_);
+  if (agnocast_ledger_process_count(&(*locked)->ledger) != 0) return;
+  sweep();
+  os::unlink_shared(name_);
 }
 
 bool UserRegistry::recover(const PeerIdentity& process)

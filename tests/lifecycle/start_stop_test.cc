@@ -119,6 +119,34 @@ TEST(StartStop, AProcessThatVanishesIsCleanedUpByALivingPeer)
   EXPECT_EQ(survivor->wait(), 0);
 }
 
+TEST(StartStop, WhatAProcessLeftThatDiedWhileItJoinedIsRemovedByTheNextJoinerOfABusyDomain)
+{
+  Process busy([](Channel& channel) {
+    Node node("busy");
+    auto publisher = node.create_publisher<Report>("/busy", QoS(1));
+    channel.say("here");
+    channel.hear();
+  });
+  ASSERT_EQ(busy.hear(), "here");
+  // As a process does that is killed before its record is in the registry.
+  Process died([](Channel& channel) {
+    const std::string id = std::to_string(::getpid());
+    const auto make = [](const std::string& path) {
+      return ::close(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600)) == 0;
+    };
+    channel.say(make(area_path(::getpid())) && make("/dev/shm/agnocast_doorbell@" + id) ? "made"
+                                                                                        : "failed");
+    channel.hear();
+  });
+  ASSERT_EQ(died.hear(), "made");
+  const pid_t pid = died.pid();
+  died.kill();
+  EXPECT_EQ(in_process([] { return outcome_of_joining("/quiet"); }), "nothing thrown");
+  EXPECT_EQ(remains_of(pid), "");
+  busy.say("end");
+  EXPECT_EQ(busy.wait(), 0);
+}
+
 TEST(StartStop, AProcessThatOnlyBorrowsLeavesNothing)
 {
   Process process([](Channel& channel) {
