@@ -172,6 +172,12 @@ void play_joiner(const Stage& stage, Random& random)
   if (random.chance(20)) ::_exit(0);  // as one that crashed
 }
 
+void play_tidier(const Stage& stage, Random& random)
+{
+  Node node("tidier");
+  random_publisher(stage, node, random)->publish(random, 100, 0, true);
+}
+
 namespace {
 
 void be_the_child(const Stage& stage, Random& random)
@@ -267,6 +273,8 @@ void play(Kind kind, Random& random)
       return play_joiner(the_stage, random);
     case Kind::forker:
       return play_forker(the_stage, random);
+    case Kind::tidier:
+      return play_tidier(the_stage, random);
   }
 }
 

@@ -16,6 +16,8 @@ void play_subscriber(const Stage& stage, Random& random);
 void play_relay(const Stage& stage, Random& random);
 void play_joiner(const Stage& stage, Random& random);
 void play_forker(const Stage& stage, Random& random);
+/// Joins and leaves.
+void play_tidier(const Stage& stage, Random& random);
 
 /// From 16 bytes to 1 MB, small ones as often as large ones.
 std::size_t random_size(Random& random);

@@ -52,7 +52,8 @@ enum class Kind : std::uint32_t {
   subscriber,
   relay,
   joiner,
-  forker
+  forker,
+  tidier
 };
 inline const char* name_of(Kind kind)
 {
@@ -62,7 +63,8 @@ inline const char* name_of(Kind kind)
                                    "subscriber",
                                    "relay",
                                    "joiner",
-                                   "forker"};
+                                   "forker",
+                                   "tidier"};
   return names[static_cast<std::size_t>(kind)];
 }
 

@@ -312,7 +312,7 @@ void Conductor::end_victims()
 void Conductor::judge_middle()
 {
   const std::size_t seat = stable_actors;
-  start(seat, Kind::joiner);
+  start(seat, Kind::tidier);
   while (actors_[seat].pid != 0) {
     reap();
     look_for_hangs();
@@ -323,7 +323,7 @@ void Conductor::judge_middle()
   do {
     reap();  // grandchildren
     left = test::registry_fault(domain_, live());
-    if (left.empty()) left = test::remains_in(domain_, all_started(), live());
+    if (left.empty()) left = test::remains_in(domain_, all_started(), live(), began_at_);
     if (left.empty()) return;
     rest_until(now_ns() + 20 * ms);
   } while (now_ns() < deadline);
@@ -351,7 +351,7 @@ void Conductor::judge_end()
   if (::waitpid(-1, nullptr, WNOHANG) != -1 || errno != ECHILD) fail("processes are left");
   const std::string registry = "/dev/shm/agnocast_registry." + std::to_string(domain_);
   if (::access(registry.c_str(), F_OK) == 0) fail("the registry is left: " + registry);
-  const std::string left = test::remains_in(domain_, all_started(), {});
+  const std::string left = test::remains_in(domain_, all_started(), {}, began_at_);
   if (!left.empty()) fail("left after the end: " + left);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <time.h>
 
 #include <cstdint>
 #include <map>
@@ -93,6 +94,7 @@ class Conductor
   std::priority_queue<Due> due_;
   std::uint64_t next_kill_ns_ = 0;
   std::uint64_t began_ns_ = 0;
+  const time_t began_at_ = ::time(nullptr);
   double stormed_s_ = 0;
   std::uint64_t kills_ = 0, stops_ = 0, started_ = 0, ends_ = 0, hangs_ = 0;
   std::vector<std::string> failures_;

@@ -82,7 +82,7 @@ std::string registry_fault(std::uint32_t domain, const std::vector<pid_t>& live)
 }
 
 std::string remains_in(std::uint32_t domain, const std::vector<pid_t>& processes,
-                       const std::vector<pid_t>& live)
+                       const std::vector<pid_t>& live, time_t since)
 {
   std::set<std::string> found;
   const std::set<pid_t> ours(processes.begin(), processes.end());
@@ -103,6 +103,8 @@ std::string remains_in(std::uint32_t domain, const std::vector<pid_t>& processes
                   header.magic == AGNOCAST_AREA_MAGIC && header.domain == domain;
         ::close(fd);
       }
+      struct stat status = {};
+      is_ours = is_ours && ::stat(path.c_str(), &status) == 0 && status.st_ctime >= since;
       if (is_ours) found.insert(path);
     }
     if (entries != nullptr) ::closedir(entries);
@@ -113,8 +115,10 @@ std::string remains_in(std::uint32_t domain, const std::vector<pid_t>& processes
     const mqd_t got =
       contains(live, pid) || !is_gone(pid) ? -1 : ::mq_open(queue.c_str(), O_RDONLY);
     if (got < 0) continue;
+    struct stat status = {};
+    const bool is_new = ::fstat(got, &status) == 0 && status.st_ctime >= since;
     ::mq_close(got);
-    found.insert("queue " + queue);
+    if (is_new) found.insert("queue " + queue);
   }
   std::string text;
   for (const std::string& name : found) text += name + "\n";

@@ -20,8 +20,9 @@ std::vector<pid_t> registered_processes(std::uint32_t domain);
 std::string registry_fault(std::uint32_t domain, const std::vector<pid_t>& live);
 
 /// Areas that say they are of \p domain, and areas, doorbells and queues of \p processes, but for
-/// those of a process in \p live: one name to a line.
+/// those of a process in \p live and those that are older than \p since (numbers of processes come
+/// again, and others may have left something under them): one name to a line.
 std::string remains_in(std::uint32_t domain, const std::vector<pid_t>& processes,
-                       const std::vector<pid_t>& live);
+                       const std::vector<pid_t>& live, time_t since);
 
 }  // namespace agnocast::test
