@@ -17,6 +17,6 @@ set_target_properties(agnocast_failpoints PROPERTIES
   CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 
 add_executable(failpoint_test failpoint/failpoint_test.cc failpoint/partners.cc failpoint/roles.cc
-  ${src}/ledger/ledger.c)
+  support/domain.cc ${src}/ledger/ledger.c)
 target_link_libraries(failpoint_test PRIVATE agnocast_failpoints agnocast_test_support agnocast_warnings)
 gtest_discover_tests(failpoint_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS failpoint)

@@ -21,8 +21,8 @@
 
 #include "failpoint/partners.hpp"
 #include "failpoint/roles.hpp"
-#include "ledger/ledger.h"
 #include "lifecycle/lifecycle.hpp"
+#include "support/domain.hpp"
 
 namespace agnocast::test {
 namespace {
@@ -43,32 +43,6 @@ std::uint32_t find_failpoint(const std::string& name)
 std::string own_domain()
 {
   return std::to_string(2'000'000 + ::getpid());
-}
-
-// The first thing that is wrong with the registry of the tests' domain; "" if nothing is.
-std::string registry_fault(const std::set<pid_t>& expected)
-{
-  const int file = ::open(registry_path().c_str(), O_RDONLY);
-  if (file < 0) return "it cannot be opened";
-  void* pages = ::mmap(nullptr, sizeof(agnocast_registry), PROT_READ, MAP_SHARED, file, 0);
-  ::close(file);
-  if (pages == MAP_FAILED) return "it cannot be mapped";
-  const auto& registry = *static_cast<const agnocast_registry*>(pages);
-  agnocast_ledger ledger = {static_cast<const std::uint8_t*>(pages), nullptr, nullptr, 0};
-  const char* audit = agnocast_ledger_audit(&ledger);
-  std::string fault = audit != nullptr ? audit : "";
-  std::set<pid_t> found;
-  for (std::uint32_t i = 0; i < registry.header.processes_end; ++i) {
-    if (registry.processes[i].state == AGNOCAST_LIVE) found.insert(registry.processes[i].pid);
-  }
-  for (const pid_t pid : found) {
-    if (expected.count(pid) == 0) fault += " process " + std::to_string(pid) + " is in it";
-  }
-  for (const pid_t pid : expected) {
-    if (found.count(pid) == 0) fault += " process " + std::to_string(pid) + " is missing";
-  }
-  ::munmap(pages, sizeof(agnocast_registry));
-  return fault;
 }
 
 enum class Ending { running, stopped, ended };
@@ -235,7 +209,10 @@ class FailpointTest : public testing::Test
   {
     std::string text;
     for (const pid_t pid : dead) text += remains_of(pid);
-    return text + registry_fault({publisher_->pid(), subscriber_->pid()});
+    const auto domain = static_cast<std::uint32_t>(std::stoul(std::getenv("AGNOCAST_DOMAIN_ID")));
+    const std::vector<pid_t> live{publisher_->pid(), subscriber_->pid()};
+    if (registered_processes(domain).size() < live.size()) text += "a partner is missing; ";
+    return text + registry_fault(domain, live);
   }
 
   void look_at_everything(const std::set<pid_t>& dead)
