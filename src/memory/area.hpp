@@ -82,6 +82,10 @@ class Area
   std::uint32_t take_waiter();
   void give_back_waiter(std::uint32_t index);
 
+  /// From now on the `alive` word says whether the area is in use. Until then a lock on its file
+  /// does, so that nobody takes a half-made area for a dead process's.
+  void finish() noexcept { file_ = os::Descriptor(); }
+
   /// Removes the names. The memory stays for those who have it mapped.
   void unlink() noexcept;
   /// In a forked child: the area is the parent's; forget it without touching anything.
@@ -101,7 +105,7 @@ class Area
   std::uint64_t file_bytes_ = 0;
   std::size_t heap_secured_ = 0;
   bool area_made_ = false, doorbell_made_ = false, abandoned_ = false;
-  os::Descriptor file_;  ///< only kept where the kernel cannot secure memory without it
+  os::Descriptor file_;  ///< only until finish()
 
   std::mutex control_mutex_;
   std::uint64_t control_end_ = AGNOCAST_CONTROL;

@@ -78,8 +78,15 @@ class UserRegistry final : public Registry
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                       const EndpointRequest& request) override;
-  void close_endpoint(const EndpointTicket& ticket) override;
-  void remove_endpoint(const EndpointTicket& ticket) override;
+  void close_endpoint(const EndpointTicket& ticket) noexcept override
+  {
+    change({agnocast_ledger_close_endpoint, ticket});
+  }
+  void remove_endpoint(const EndpointTicket& ticket) noexcept override
+  {
+    change({agnocast_ledger_remove_endpoint, ticket});
+  }
+  bool settle() noexcept override;
   [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
   {
     AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
@@ -100,7 +107,16 @@ class UserRegistry final : public Registry
     agnocast_ledger ledger;
   };
 
+  struct Change
+  {
+    decltype(&agnocast_ledger_remove_endpoint) make;
+    EndpointTicket ticket;
+  };
+
+  void change(const Change& change) noexcept;
+  bool make_changes();
   Result<std::unique_ptr<Locked>> lock(bool create);
+  [[nodiscard]] bool may_be_half_made() const;
   Result<bool> map(Locked& locked);
   void unmap();
   void adopt(const os::FileStatus& status);
@@ -120,6 +136,10 @@ class UserRegistry final : public Registry
   std::uint64_t inode_ = 0;
   WindowSetting window_{};    ///< as it was when we opened it
   std::uint64_t own_id_ = 0;  ///< of this process's record, once it has one
+
+  std::mutex changes_mutex_;     ///< taken before mutex_
+  std::vector<Change> changes_;  ///< still to be made, the oldest first
+  std::atomic<bool> has_changes_{false};
 };
 
 Failure UserRegistry::cannot_open(int error) const
@@ -144,8 +164,20 @@ Failure UserRegistry::cannot_open(int error) const
     case ENFILE:
       text += "too many open files; raise the limit with 'ulimit -n <number>'";
       break;
+    case EFBIG:
+      text += "it has " + std::to_string(sizeof(agnocast_registry)) +
+              " bytes, more than files may have here; raise the limit with 'ulimit -f unlimited'";
+      break;
+    case EAGAIN:
+      text +=
+        "it is more locked memory than this process may have; raise the limit with 'ulimit -l'";
+      break;
+    case ENOMEM:
+      text += "no memory to map it; raise the limit with 'ulimit -v'";
+      break;
     case ENOSPC:
-      text += "/dev/shm is full; enlarge it with 'mount -o remount,size=<size> /dev/shm'";
+      text += "/dev/shm is full, and it needs " + std::to_string(sizeof(agnocast_registry) / 1000) +
+              " kB there; enlarge it with 'mount -o remount,size=<size> /dev/shm'";
       break;
     default:
       text += os::error_text(error);
@@ -200,11 +232,19 @@ Failure UserRegistry::explain(agnocast_ledger_status status, const agnocast_ledg
   }
 }
 
+// Another process of this user makes it right now, perhaps, under a umask that shuts out even it.
+bool UserRegistry::may_be_half_made() const
+{
+  const auto status = os::status_of_shared(name_);
+  // Right by now, gone again, or this user's and therefore to be right soon.
+  return status ? status->uid == os::effective_user() : errno == ENOENT;
+}
+
 Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
 {
   auto locked = std::make_unique<Locked>();
   locked->threads = std::unique_lock(mutex_);
-  for (;;) {
+  for (int patience = 200;;) {
     bool created = false;
     locked->file = os::open_shared(name_, O_RDWR);
     if (!locked->file && errno == ENOENT && create) {
@@ -213,7 +253,14 @@ Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
       created = static_cast<bool>(locked->file);
       if (created) AGNOCAST_FAILPOINT("registry.created");
     }
-    if (!locked->file) return cannot_open(errno);
+    if (!locked->file) {
+      const int error = errno;
+      if (error == EACCES && may_be_half_made() && patience-- > 0) {
+        os::sleep_ns(1'000'000);
+        continue;
+      }
+      return cannot_open(error);
+    }
     if (created && !permissions_.apply(locked->file.get(), permissions_.shared)) {
       log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
     }
@@ -248,10 +295,9 @@ agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
 bool UserRegistry::is_gone() const
 {
   if (pages_.raw() != nullptr && !(pages_.window() == window_)) return true;  // begun anew in place
-  const os::Descriptor file = os::open_shared(name_, O_RDONLY);
-  if (!file) return errno == ENOENT;
-  const auto status = os::status_of(file.get());
-  return status && status->inode != inode_;
+  // Not by a descriptor: to close it would drop the lock that another thread may hold.
+  const auto status = os::status_of_shared(name_);
+  return status ? status->inode != inode_ : errno == ENOENT;
 }
 
 Status UserRegistry::start()
@@ -443,7 +489,10 @@ bool UserRegistry::recover(const PeerIdentity& process)
   const auto& record = pages_.raw()->processes[process.slot];
   if (record.state != AGNOCAST_LIVE || record.id != process.process_id) return true;
   const Remains remains = examine_area(process.process).state;
-  if (remains != Remains::dead && remains != Remains::none) return false;
+  const std::uint64_t here = os::pid_namespace();
+  const bool ended =
+    process.pid_namespace == here && here != 0 && os::has_ended(static_cast<pid_t>(process.pid));
+  if (remains != Remains::dead && remains != Remains::none && !ended) return false;
   unlink_objects(process.process);
   agnocast_ledger_remove_process(&(*locked)->ledger, process.slot, process.process_id);
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -494,18 +543,44 @@ Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,
   return EndpointTicket{added.index, added.topic, added.id};
 }
 
-void UserRegistry::close_endpoint(const EndpointTicket& ticket)
+void UserRegistry::change(const Change& change) noexcept
 {
-  if (auto locked = lock(false)) {
-    agnocast_ledger_close_endpoint(&(*locked)->ledger, ticket.index, ticket.id);
+  try {
+    {
+      const std::lock_guard lock(changes_mutex_);
+      changes_.push_back(change);
+      has_changes_ = true;
+    }
+    make_changes();
+  } catch (const std::bad_alloc&) {
+    log_warning("no memory to change the registry");
   }
 }
 
-void UserRegistry::remove_endpoint(const EndpointTicket& ticket)
+bool UserRegistry::settle() noexcept
 {
-  if (auto locked = lock(false)) {
-    agnocast_ledger_remove_endpoint(&(*locked)->ledger, ticket.index, ticket.id);
+  try {
+    return !has_changes_ || make_changes();
+  } catch (const std::bad_alloc&) {
+    return false;
   }
+}
+
+bool UserRegistry::make_changes()
+{
+  const std::lock_guard changing(changes_mutex_);
+  if (changes_.empty()) return true;
+  auto locked = lock(false);
+  // Without a registry there is nothing to change; what stands in the way otherwise may pass.
+  if (!locked && !is_gone()) return false;
+  if (locked) {
+    for (const Change& change : changes_) {
+      change.make(&(*locked)->ledger, change.ticket.index, change.ticket.id);
+    }
+  }
+  changes_.clear();
+  has_changes_ = false;
+  return true;
 }
 
 }  // namespace

@@ -139,8 +139,10 @@ Status Runtime::join_locked()
   }
   Heap* heap = Heap::create(
     area_->heap_base(), area_->heap_bytes(), area_->heap_secured(),
-    {os::map_private, [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); },
-     secure_heap, area_.get()});
+    {[](std::size_t bytes) { return os::map_private(bytes); },
+     [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); }, secure_heap, area_.get(),
+     [](std::size_t bytes) { return os::map_private(bytes, false); },
+     [](void* memory, std::size_t bytes) { return os::allow_access(memory, bytes, true); }});
   if (heap == nullptr) {
     registry_->remove_process(context_.ticket);
     control_thread_.stop();
@@ -186,6 +188,7 @@ Status Runtime::enter_registry()
   peers_.start(*window_, *area_, ticket->id, occupied);
   context_.area = area_.get();
   context_.ticket = *ticket;
+  context_.clock_offset_ns = os::monotonic_offset_ns();
   return Nothing{};
 }
 
@@ -214,6 +217,7 @@ Result<std::string> Runtime::make_process(std::uint32_t slot)
   if (Status status = control_thread_.start(*this, *area_, permissions_); !status) {
     return std::move(status.failure());
   }
+  area_->finish();
   return *name;
 }
 
