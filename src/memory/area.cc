@@ -48,6 +48,18 @@ Failure shared_memory_failure(const std::string& name, int error)
     case ENFILE:
       text += "too many open files; raise the limit with 'ulimit -n <number>'";
       break;
+    case EFBIG:
+      text += "it is larger than files may be here; raise the limit with 'ulimit -f unlimited'";
+      break;
+    case ENOMEM:
+      text +=
+        "it is more address space than this process may have; raise the limit with 'ulimit -v'";
+      break;
+    case EAGAIN:
+      text +=
+        "it is more locked memory than this process may have; raise the limit with 'ulimit -l', "
+        "or call mlockall() without MCL_FUTURE";
+      break;
     default:
       text += os::error_text(error);
   }
@@ -103,17 +115,18 @@ Status Area::map(const AreaRequest& request)
                                             request.mempool_source + " to fewer bytes"};
   }
   const std::string name = area_name(process_);
-  file_ = os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.area);
-  if (!file_) return shared_memory_failure(name, errno);
+  const os::Descriptor file =
+    os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.area);
+  if (!file) return shared_memory_failure(name, errno);
   area_made_ = true;
   AGNOCAST_FAILPOINT("area.created");
-  if (!request.permissions.apply(file_.get(), request.permissions.area) ||
-      !os::set_size(file_.get(), file_bytes_)) {
+  if (!request.permissions.apply(file.get(), request.permissions.area) ||
+      !os::set_size(file.get(), file_bytes_)) {
     return shared_memory_failure(name, errno);
   }
   AGNOCAST_FAILPOINT("area.sized");
   auto* address = request.window->slot_address(slot_);
-  if (os::map_file(address, file_bytes_, file_.get(), true) == nullptr) {
+  if (os::map_file_closed(address, file_bytes_, file.get()) == nullptr) {
     return shared_memory_failure(name, errno);
   }
   base_ = address;
@@ -124,8 +137,6 @@ Status Area::map(const AreaRequest& request)
   AGNOCAST_FAILPOINT("area.secured");
   control_secured_ = AGNOCAST_CONTROL + control_step;
   heap_secured_ = request.mempool_bytes / AGNOCAST_PAGE * AGNOCAST_PAGE;
-  os::forbid_access(base_ + AGNOCAST_GUARD, AGNOCAST_HEAP - AGNOCAST_GUARD);
-  if (os::populate(base_, AGNOCAST_PAGE) != os::Secured::unsupported) file_ = os::Descriptor();
   header().abi_version = AGNOCAST_ABI_VERSION;
   header().domain = request.domain;
   header().slot = slot_;
@@ -184,14 +195,10 @@ bool Area::secure(std::uint64_t offset, std::size_t bytes) noexcept
 {
   if (offset + bytes > file_bytes_) return false;
   const std::size_t whole = (bytes + AGNOCAST_PAGE - 1) / AGNOCAST_PAGE * AGNOCAST_PAGE;
-  switch (os::populate(base_ + offset, whole)) {
-    case os::Secured::yes:
-      return true;
-    case os::Secured::full:
-      return false;
-    case os::Secured::unsupported:
-      return os::allocate_range(file_.get(), offset, whole);
-  }
+  // What is not secured stays closed: see map_file_closed().
+  if (!os::allow_access(base_ + offset, whole, true)) return false;
+  if (os::populate(base_ + offset, whole) == os::Secured::yes) return true;
+  os::forbid_access(base_ + offset, whole);
   return false;
 }
 

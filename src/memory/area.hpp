@@ -101,7 +101,6 @@ class Area
   std::uint64_t file_bytes_ = 0;
   std::size_t heap_secured_ = 0;
   bool area_made_ = false, doorbell_made_ = false, abandoned_ = false;
-  os::Descriptor file_;  ///< only kept where the kernel cannot secure memory without it
 
   std::mutex control_mutex_;
   std::uint64_t control_end_ = AGNOCAST_CONTROL;

@@ -29,6 +29,7 @@ void PeerArea::unmap(bool slot_too) noexcept
 
 bool PeerArea::is_dead() const noexcept
 {
+  if (marked_dead_.load(std::memory_order_acquire)) return true;  // pairs with mark_dead()
   const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
   // Pairs with the kernel's store at the death of the owner's control thread.
   return (load_acquire(header->alive) & AGNOCAST_ALIVE_OWNER_DIED) != 0;
@@ -38,9 +39,23 @@ bool PeerArea::holds_message(std::uint64_t address, std::uint64_t bytes) const n
 {
   const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
   const std::uint64_t secured = load_acquire(header->secured_end);  // pairs with secure_heap()
-  const std::uint64_t end = secured < slot_bytes_ ? secured : slot_bytes_;
+  const std::uint64_t end =
+    (secured < slot_bytes_ ? secured : slot_bytes_) / AGNOCAST_PAGE * AGNOCAST_PAGE;
   const std::uint64_t offset = address - reinterpret_cast<std::uintptr_t>(base_);
-  return offset >= AGNOCAST_HEAP && offset < end && bytes <= end - offset;
+  return offset >= AGNOCAST_HEAP && offset < end && bytes <= end - offset && make_readable(end);
+}
+
+// Rare: when the owner's heap has grown. The rest of the slot stays closed, see map_file_closed().
+bool PeerArea::make_readable(std::uint64_t end) const noexcept
+{
+  if (own_ || end <= readable_end_.load(std::memory_order_relaxed)) return true;
+  auto* heap = const_cast<std::byte*>(base_) + AGNOCAST_HEAP;
+  if (!at_slot_ || !os::allow_access(heap, end - AGNOCAST_HEAP, false)) return false;
+  // Threads that race here each open what they need; the larger end counts.
+  std::uint64_t before = readable_end_.load(std::memory_order_relaxed);
+  while (before < end && !readable_end_.compare_exchange_weak(before, end)) {
+  }
+  return true;
 }
 
 void PeerArea::ring(std::uint32_t waiter) const noexcept
@@ -61,9 +76,12 @@ Status PeerArea::map(const Window& window, bool at_slot)
       error == EACCES || error == EPERM ? FailureKind::registry : FailureKind::resource,
       "/dev/shm" + object + " of process " + std::to_string(identity_.pid) +
         " cannot be mapped: " + os::error_text(error) +
-        (error == EACCES ? "; start that process with AGNOCAST_ACCESS=group:<name> or "
-                           "AGNOCAST_ACCESS=all to let other users in"
-                         : "")};
+        (error == EMFILE || error == ENFILE ? "; raise the limit with 'ulimit -n <number>'"
+         : error == ENOMEM                  ? "; raise the limit with 'ulimit -v'"
+         : error == EAGAIN                  ? "; raise the limit with 'ulimit -l'"
+         : error == EACCES ? "; start that process with AGNOCAST_ACCESS=group:<name> or "
+                             "AGNOCAST_ACCESS=all to let other users in"
+                           : "")};
   };
   const os::Descriptor file = os::open_shared(name, O_RDONLY);
   if (!file) return failed(name, errno);
@@ -81,11 +99,13 @@ Status PeerArea::map(const Window& window, bool at_slot)
     static_cast<agnocast_doorbell*>(os::map_file(nullptr, AGNOCAST_PAGE, bell.get(), true));
   if (doorbell_ == nullptr) return failed(doorbell_name(identity_.process), errno);
   slot_bytes_ = at_slot ? status->bytes : AGNOCAST_GUARD;
-  void* wanted = at_slot ? window.slot_address(identity_.slot) : nullptr;
-  void* address = os::map_file(wanted, slot_bytes_, file.get(), false);
+  void* address =
+    at_slot ? os::map_file_closed(window.slot_address(identity_.slot), slot_bytes_, file.get())
+            : os::map_file(nullptr, slot_bytes_, file.get(), false);
   if (address == nullptr) return failed(name, errno);
   base_ = static_cast<const std::byte*>(address);
   AGNOCAST_FAILPOINT("peer.mapped");
+  if (at_slot && !os::allow_access(address, AGNOCAST_GUARD, false)) return failed(name, errno);
   const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
   if (load_acquire(header->magic) != AGNOCAST_AREA_MAGIC ||  // pairs with Area::map
       header->abi_version != AGNOCAST_ABI_VERSION || header->slot != identity_.slot ||

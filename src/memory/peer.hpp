@@ -3,6 +3,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -39,6 +40,8 @@ class PeerArea
   [[nodiscard]] const PeerIdentity& identity() const noexcept { return identity_; }
   /// The kernel's word on whether the process lives. Pairs with the store that the kernel makes.
   [[nodiscard]] bool is_dead() const noexcept;
+  /// For kernels that know no robust futexes: it was found dead by other means.
+  void mark_dead() const noexcept { marked_dead_.store(true, std::memory_order_release); }
 
   /// A structure in the control part, or nullptr if it would not lie there whole and aligned.
   template <class T>
@@ -55,6 +58,7 @@ class PeerArea
     return reinterpret_cast<const agnocast_waiter*>(base_ + AGNOCAST_WAITERS_OFFSET)[index];
   }
   /// True if [address, address + bytes) lies in memory that the owner has secured for its heap.
+  /// What is secured up to now can be read then.
   [[nodiscard]] bool holds_message(std::uint64_t address, std::uint64_t bytes) const noexcept;
 
   /// Adds to a doorbell word and wakes who waits on it.
@@ -66,6 +70,7 @@ class PeerArea
   ~PeerArea() = default;
   Status map(const Window& window, bool at_slot);
   void unmap(bool slot_too) noexcept;
+  bool make_readable(std::uint64_t end) const noexcept;
 
   PeerIdentity identity_;
   const std::byte* base_ = nullptr;
@@ -74,6 +79,8 @@ class PeerArea
   std::uint32_t epoch_ = 0;
   bool at_slot_ = true;
   bool own_ = false;
+  mutable std::atomic<std::uint64_t> readable_end_{0};  ///< offset below which the heap is open
+  mutable std::atomic<bool> marked_dead_{false};
 };
 
 /// Whether the process that left an area behind is dead for certain.

@@ -37,6 +37,11 @@ Result<Window> Window::reserve(const WindowSetting& setting)
     text +=
       "it is more address space than this process may have (see 'ulimit -v') or than the machine "
       "has; set AGNOCAST_WINDOW=<base>:<size> to a smaller one for all processes of the domain";
+  } else if (error == EAGAIN) {
+    text +=
+      "after mlockall(MCL_FUTURE) it counts as locked memory, and this process may not have so "
+      "much; raise the limit with 'ulimit -l unlimited', or set AGNOCAST_WINDOW=<base>:<size> to a "
+      "smaller one for all processes of the domain";
   } else {
     text += os::error_text(error);
   }

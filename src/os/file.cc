@@ -20,20 +20,51 @@ Descriptor::~Descriptor()
   if (fd_ >= 0) ::close(fd_);
 }
 
+StandardPlaces::StandardPlaces() noexcept
+{
+  while (count_ < places_.size()) {
+    // Nobody can read or write through it.
+    const int fd = ::open("/", O_PATH | O_CLOEXEC);
+    if (fd > STDERR_FILENO) ::close(fd);
+    if (fd < 0 || fd > STDERR_FILENO) break;
+    places_[count_++] = fd;
+  }
+}
+
+StandardPlaces::~StandardPlaces()
+{
+  const int error = errno;
+  for (std::size_t i = 0; i < count_; ++i) ::close(places_[i]);
+  errno = error;
+}
+
 Descriptor open_shared(const std::string& name, int flags, mode_t mode)
 {
+  const StandardPlaces taken;
   return Descriptor(::shm_open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
 }
+
+namespace {
+
+// The kernel answers a change beyond RLIMIT_FSIZE with SIGXFSZ, which ends the process.
+bool is_within_limit(std::uint64_t end)
+{
+  if (end <= file_size_limit()) return true;
+  errno = EFBIG;
+  return false;
+}
+
+}  // namespace
 
 bool unlink_shared(const std::string& name)
 {
   return ::shm_unlink(name.c_str()) == 0;
 }
 
-std::optional<FileStatus> status_of(int fd)
+namespace {
+
+FileStatus to_status(const struct stat& status)
 {
-  struct stat status = {};
-  if (::fstat(fd, &status) != 0) return std::nullopt;
   return FileStatus{status.st_dev,
                     status.st_ino,
                     static_cast<std::uint64_t>(status.st_size),
@@ -43,9 +74,25 @@ std::optional<FileStatus> status_of(int fd)
                     status.st_mode};
 }
 
+}  // namespace
+
+std::optional<FileStatus> status_of(int fd)
+{
+  struct stat status = {};
+  if (::fstat(fd, &status) != 0) return std::nullopt;
+  return to_status(status);
+}
+
+std::optional<FileStatus> status_of_shared(const std::string& name)
+{
+  struct stat status = {};
+  if (::lstat(("/dev/shm" + name).c_str(), &status) != 0) return std::nullopt;
+  return to_status(status);
+}
+
 bool set_size(int fd, std::uint64_t bytes)
 {
-  return ::ftruncate(fd, static_cast<off_t>(bytes)) == 0;
+  return is_within_limit(bytes) && ::ftruncate(fd, static_cast<off_t>(bytes)) == 0;
 }
 
 bool set_mode(int fd, mode_t mode)
@@ -60,6 +107,7 @@ bool set_group(int fd, gid_t group)
 
 bool write_at(int fd, const void* source, std::size_t bytes, std::uint64_t offset)
 {
+  if (!is_within_limit(offset + bytes)) return false;
   const auto* from = static_cast<const char*>(source);
   while (bytes > 0) {
     const ssize_t written = ::pwrite(fd, from, bytes, static_cast<off_t>(offset));
@@ -83,6 +131,7 @@ ssize_t read_at(int fd, void* target, std::size_t bytes, std::uint64_t offset)
 
 bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes)
 {
+  if (!is_within_limit(offset + bytes)) return false;
   int error = 0;
   do {
     error = ::posix_fallocate(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes));

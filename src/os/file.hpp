@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,6 +36,21 @@ class Descriptor
   int fd_ = -1;
 };
 
+/// While it exists, 0, 1 and 2 are taken. A program that runs without some of its standard streams
+/// must not find a shared object in their place: what it prints would be written into it.
+class StandardPlaces
+{
+ public:
+  StandardPlaces() noexcept;
+  ~StandardPlaces();
+  StandardPlaces(const StandardPlaces&) = delete;
+  StandardPlaces& operator=(const StandardPlaces&) = delete;
+
+ private:
+  std::array<int, 3> places_{};
+  std::size_t count_ = 0;
+};
+
 struct FileStatus
 {
   std::uint64_t device, inode, bytes;
@@ -45,13 +61,14 @@ struct FileStatus
 Descriptor open_shared(const std::string& name, int flags, mode_t mode = 0);
 bool unlink_shared(const std::string& name);
 std::optional<FileStatus> status_of(int fd);
+std::optional<FileStatus> status_of_shared(const std::string& name);
 bool set_size(int fd, std::uint64_t bytes);
 bool set_mode(int fd, mode_t mode);
 bool set_group(int fd, gid_t group);
 bool write_at(int fd, const void* source, std::size_t bytes, std::uint64_t offset);
 /// Bytes read, which may be fewer at the end of the file; -1 on failure.
 ssize_t read_at(int fd, void* target, std::size_t bytes, std::uint64_t offset);
-/// Secures backing memory without touching it (for kernels without MADV_POPULATE_WRITE).
+/// Secures backing memory without touching it.
 bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes);
 
 /// Waits for the write lock on the whole file. A classic record lock: it is the process's, dropped

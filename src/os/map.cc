@@ -1,9 +1,13 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "os/map.hpp"
 
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 
 #ifndef MADV_POPULATE_WRITE
@@ -45,6 +49,19 @@ void* map_file(void* address, std::size_t bytes, int fd, bool writable)
   return got == MAP_FAILED ? nullptr : got;
 }
 
+void* map_file_closed(void* address, std::size_t bytes, int fd)
+{
+  void* got = ::mmap(address, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0);
+  if (got == MAP_FAILED) return nullptr;
+  ::madvise(got, bytes, MADV_DONTDUMP);
+  return got;
+}
+
+bool allow_access(void* address, std::size_t bytes, bool writable)
+{
+  return ::mprotect(address, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ) == 0;
+}
+
 bool forbid_access(void* address, std::size_t bytes)
 {
   return ::mprotect(address, bytes, PROT_NONE) == 0;
@@ -54,13 +71,35 @@ void* map_private(std::size_t bytes)
 {
   void* got = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return got == MAP_FAILED ? nullptr : got;
+  if (got == MAP_FAILED) return nullptr;
+  ::madvise(got, bytes, MADV_DONTDUMP);
+  return got;
 }
 
 bool replace_mapping(void* from, std::size_t bytes, void* to)
 {
   return ::mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
 }
+
+namespace {
+
+// A system call that cannot write to a page says so, where a store would raise SIGBUS. The signal
+// mask is what any sandbox lets a process ask for.
+Secured touch_through_kernel(void* address, std::size_t bytes)
+{
+  constexpr std::size_t page = 4096;
+  auto* at = static_cast<volatile std::uint64_t*>(address);
+  for (std::size_t done = 0; done < bytes; done += page, at += page / sizeof *at) {
+    auto* word = const_cast<std::uint64_t*>(at);
+    if (::syscall(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, word, sizeof *word) != 0) {
+      return Secured::full;
+    }
+    *at = 0;
+  }
+  return Secured::yes;
+}
+
+}  // namespace
 
 Secured populate(void* address, std::size_t bytes)
 {
@@ -69,7 +108,7 @@ Secured populate(void* address, std::size_t bytes)
     status = ::madvise(address, bytes, MADV_POPULATE_WRITE);
   } while (status != 0 && (errno == EINTR || errno == EAGAIN));
   if (status == 0) return Secured::yes;
-  return errno == EINVAL ? Secured::unsupported : Secured::full;
+  return errno == EINVAL ? touch_through_kernel(address, bytes) : Secured::full;
 }
 
 std::string mapping_in_the_way(const void* address, std::size_t bytes)

@@ -1,6 +1,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "os/process.hpp"
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -11,6 +12,8 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
+#include <cstring>
 
 #include "base/atomic.hpp"
 
@@ -41,8 +44,24 @@ bool may_exist(pid_t pid)
   return pid <= 0 || ::kill(pid, 0) == 0 || errno != ESRCH;
 }
 
+bool has_ended(pid_t pid)
+{
+  if (pid <= 0) return false;
+  if (::kill(pid, 0) != 0) return errno == ESRCH;
+  if (const Descriptor watch = watch_process(pid)) return !wait_readable({watch.get()}, 0).empty();
+  // What waits to be waited for exists.
+  char path[32];
+  char text[512] = {};
+  std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
+  const Descriptor file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!file || ::read(file.get(), text, sizeof text - 1) <= 0) return false;
+  const char* name_end = std::strrchr(text, ')');
+  return name_end != nullptr && (name_end[2] == 'Z' || name_end[2] == 'X');
+}
+
 Descriptor watch_process(pid_t pid)
 {
+  const StandardPlaces taken;
   return Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 

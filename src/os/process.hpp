@@ -20,6 +20,9 @@ namespace agnocast::internal::os {
 /// False if there is certainly no such process in this pid namespace.
 [[nodiscard]] bool may_exist(pid_t pid);
 
+/// True if the process of this pid namespace has certainly ended, also if nobody has waited for it.
+[[nodiscard]] bool has_ended(pid_t pid);
+
 /// Becomes readable when the process ends. Closed descriptor if the kernel has no such thing.
 Descriptor watch_process(pid_t pid);
 

@@ -8,10 +8,13 @@
 
 #include <cerrno>
 
+#include "os/file.hpp"
+
 namespace agnocast::internal::os {
 
 bool Queue::open(const std::string& name, std::size_t message_bytes, mode_t mode, long group)
 {
+  const StandardPlaces taken;
   ::mq_unlink(name.c_str());
   mq_attr attributes = {};
   attributes.mq_maxmsg = 10;
@@ -63,6 +66,7 @@ void Queue::close()
 
 bool send_to_queue(const std::string& name, const void* source, std::size_t bytes)
 {
+  const StandardPlaces taken;
   const mqd_t queue = ::mq_open(name.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
   if (queue < 0) return false;
   const bool sent = ::mq_send(queue, static_cast<const char*>(source), bytes, 0) == 0;

@@ -91,8 +91,11 @@ class Registry
 
   virtual Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                               const EndpointRequest& request) = 0;
-  virtual void close_endpoint(const EndpointTicket& ticket) = 0;
-  virtual void remove_endpoint(const EndpointTicket& ticket) = 0;
+  /// If these cannot be done now, because the process may open no more files, settle() does it.
+  virtual void close_endpoint(const EndpointTicket& ticket) noexcept = 0;
+  virtual void remove_endpoint(const EndpointTicket& ticket) noexcept = 0;
+  /// True if nothing is left to do.
+  virtual bool settle() noexcept = 0;
 
   /// Changes whenever an endpoint of the topic comes, goes or changes. Stays where it is.
   [[nodiscard]] virtual const std::uint64_t* topic_generation(std::uint32_t topic) const = 0;

@@ -78,8 +78,15 @@ class UserRegistry final : public Registry
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                       const EndpointRequest& request) override;
-  void close_endpoint(const EndpointTicket& ticket) override;
-  void remove_endpoint(const EndpointTicket& ticket) override;
+  void close_endpoint(const EndpointTicket& ticket) noexcept override
+  {
+    change({agnocast_ledger_close_endpoint, ticket});
+  }
+  void remove_endpoint(const EndpointTicket& ticket) noexcept override
+  {
+    change({agnocast_ledger_remove_endpoint, ticket});
+  }
+  bool settle() noexcept override;
   [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
   {
     AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
@@ -100,6 +107,14 @@ class UserRegistry final : public Registry
     agnocast_ledger ledger;
   };
 
+  struct Change
+  {
+    decltype(&agnocast_ledger_remove_endpoint) make;
+    EndpointTicket ticket;
+  };
+
+  void change(const Change& change) noexcept;
+  bool make_changes();
   Result<std::unique_ptr<Locked>> lock(bool create);
   Result<bool> map(Locked& locked);
   void unmap();
@@ -120,6 +135,10 @@ class UserRegistry final : public Registry
   std::uint64_t inode_ = 0;
   WindowSetting window_{};    ///< as it was when we opened it
   std::uint64_t own_id_ = 0;  ///< of this process's record, once it has one
+
+  std::mutex changes_mutex_;     ///< taken before mutex_
+  std::vector<Change> changes_;  ///< still to be made, the oldest first
+  std::atomic<bool> has_changes_{false};
 };
 
 Failure UserRegistry::cannot_open(int error) const
@@ -144,8 +163,16 @@ Failure UserRegistry::cannot_open(int error) const
     case ENFILE:
       text += "too many open files; raise the limit with 'ulimit -n <number>'";
       break;
+    case EFBIG:
+      text += "it has " + std::to_string(sizeof(agnocast_registry)) +
+              " bytes, more than files may have here; raise the limit with 'ulimit -f unlimited'";
+      break;
+    case ENOMEM:
+      text += "no memory to map it; raise the limit with 'ulimit -v'";
+      break;
     case ENOSPC:
-      text += "/dev/shm is full; enlarge it with 'mount -o remount,size=<size> /dev/shm'";
+      text += "/dev/shm is full, and it needs " + std::to_string(sizeof(agnocast_registry) / 1000) +
+              " kB there; enlarge it with 'mount -o remount,size=<size> /dev/shm'";
       break;
     default:
       text += os::error_text(error);
@@ -248,10 +275,9 @@ agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
 bool UserRegistry::is_gone() const
 {
   if (pages_.raw() != nullptr && !(pages_.window() == window_)) return true;  // begun anew in place
-  const os::Descriptor file = os::open_shared(name_, O_RDONLY);
-  if (!file) return errno == ENOENT;
-  const auto status = os::status_of(file.get());
-  return status && status->inode != inode_;
+  // Not by a descriptor: to close it would drop the lock that another thread may hold.
+  const auto status = os::status_of_shared(name_);
+  return status ? status->inode != inode_ : errno == ENOENT;
 }
 
 Status UserRegistry::start()
@@ -443,7 +469,10 @@ bool UserRegistry::recover(const PeerIdentity& process)
   const auto& record = pages_.raw()->processes[process.slot];
   if (record.state != AGNOCAST_LIVE || record.id != process.process_id) return true;
   const Remains remains = examine_area(process.process).state;
-  if (remains != Remains::dead && remains != Remains::none) return false;
+  const std::uint64_t here = os::pid_namespace();
+  const bool ended =
+    process.pid_namespace == here && here != 0 && os::has_ended(static_cast<pid_t>(process.pid));
+  if (remains != Remains::dead && remains != Remains::none && !ended) return false;
   unlink_objects(process.process);
   agnocast_ledger_remove_process(&(*locked)->ledger, process.slot, process.process_id);
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -494,18 +523,44 @@ Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,
   return EndpointTicket{added.index, added.topic, added.id};
 }
 
-void UserRegistry::close_endpoint(const EndpointTicket& ticket)
+void UserRegistry::change(const Change& change) noexcept
 {
-  if (auto locked = lock(false)) {
-    agnocast_ledger_close_endpoint(&(*locked)->ledger, ticket.index, ticket.id);
+  try {
+    {
+      const std::lock_guard lock(changes_mutex_);
+      changes_.push_back(change);
+      has_changes_ = true;
+    }
+    make_changes();
+  } catch (const std::bad_alloc&) {
+    log_warning("no memory to change the registry");
   }
 }
 
-void UserRegistry::remove_endpoint(const EndpointTicket& ticket)
+bool UserRegistry::settle() noexcept
 {
-  if (auto locked = lock(false)) {
-    agnocast_ledger_remove_endpoint(&(*locked)->ledger, ticket.index, ticket.id);
+  try {
+    return !has_changes_ || make_changes();
+  } catch (const std::bad_alloc&) {
+    return false;
   }
+}
+
+bool UserRegistry::make_changes()
+{
+  const std::lock_guard changing(changes_mutex_);
+  if (changes_.empty()) return true;
+  auto locked = lock(false);
+  // Without a registry there is nothing to change; what stands in the way otherwise may pass.
+  if (!locked && !is_gone()) return false;
+  if (locked) {
+    for (const Change& change : changes_) {
+      change.make(&(*locked)->ledger, change.ticket.index, change.ticket.id);
+    }
+  }
+  changes_.clear();
+  has_changes_ = false;
+  return true;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 #include "base/atomic.hpp"
 #include "base/log.hpp"
@@ -84,24 +85,40 @@ void ControlThread::run()
   store_release(running_, 1u);  // pairs with start()
   os::futex_wake_all(&running_);
   while (!stop_) {
-    std::vector<int> descriptors;
-    if (queue_.is_open()) descriptors.push_back(queue_.descriptor());
-    for (const Watch& watch : watches_) descriptors.push_back(watch.descriptor);
-    const std::size_t ready = os::wait_readable(descriptors, timeout_ms()).size();
-    if (stop_) break;
-    receive_announcements();
-    watch_new_peers();
-    look_for_deaths();
-    // A descriptor that is ready and means nothing is not ours any more: look at the word instead.
-    if (ready != 0) {
-      std::erase_if(watches_, [](const Watch& watch) {
-        const auto status = os::status_of(watch.descriptor);
-        return !status || status->device != watch.device || status->inode != watch.inode;
-      });
+    try {
+      wait_for_work();
+      if (!stop_) work();
+    } catch (const std::bad_alloc&) {
+      os::sleep_ns(std::int64_t{unwatched_period_ms} * 1'000'000);  // there may be memory later
     }
-    reclaim();
-    retry_unreachable();
   }
+}
+
+void ControlThread::wait_for_work()
+{
+  std::vector<int> descriptors;
+  if (queue_.is_open()) descriptors.push_back(queue_.descriptor());
+  const std::size_t first_watch = descriptors.size();
+  for (const Watch& watch : watches_) descriptors.push_back(watch.descriptor);
+  for (const std::size_t ready : os::wait_readable(descriptors, timeout_ms())) {
+    if (ready >= first_watch) watches_[ready - first_watch].is_ready = true;
+  }
+}
+
+void ControlThread::work()
+{
+  receive_announcements();
+  watch_new_peers();
+  look_for_deaths();
+  // One that is ready and means no death is not ours any more, or its number is another's by now:
+  // watched anew in the next round.
+  std::erase_if(watches_, [](Watch& watch) {
+    if (watch.is_ready) drop_watch(watch);
+    return watch.is_ready;
+  });
+  reclaim();
+  retry_unreachable();
+  has_unsettled_ = !runtime_->context().registry->settle();
 }
 
 void ControlThread::retry_unreachable()
@@ -117,7 +134,7 @@ int ControlThread::timeout_ms()
 {
   int timeout = queue_.is_open() ? longest_sleep_ms : reclaim_period_ms;
   const auto at_most = [&](int period) { timeout = std::min(timeout, period); };
-  if (has_unwatched_peer_ || has_unreachable_) at_most(unwatched_period_ms);
+  if (has_unwatched_peer_ || has_unreachable_ || has_unsettled_) at_most(unwatched_period_ms);
   if (has_messages_) {
     at_most(reclaim_period_ms);
   } else if (!runtime_->publishers().empty()) {
@@ -170,6 +187,7 @@ void ControlThread::watch_new_peers()
       has_unwatched_peer_ = true;
       continue;
     }
+    watches_.reserve(watches_.size() + 1);  // before the descriptor is let go
     watches_.push_back({identity.process_id, descriptor.release(), status->device, status->inode});
   }
 }
@@ -182,11 +200,24 @@ void ControlThread::drop_watch(Watch& watch) noexcept
   }
 }
 
+// For kernels, or stand-ins for one, that do not set the robust word of the dead.
+bool ControlThread::has_ended(const PeerArea& peer)
+{
+  const PeerIdentity& identity = peer.identity();
+  const auto watch = std::find_if(watches_.begin(), watches_.end(), [&](const Watch& w) {
+    return w.process_id == identity.process_id;
+  });
+  if (watch != watches_.end() && !watch->is_ready) return false;
+  return identity.pid_namespace == runtime_->pid_namespace() && identity.pid_namespace != 0 &&
+         os::has_ended(identity.pid);
+}
+
 void ControlThread::look_for_deaths()
 {
   bool any = false;
   for (const auto& peer : runtime_->context().peers->mapped()) {
-    if (!peer->is_dead()) continue;
+    if (!peer->is_dead() && !has_ended(*peer)) continue;
+    peer->mark_dead();
     const std::uint64_t id = peer->identity().process_id;
     std::erase_if(watches_, [&](Watch& watch) {
       if (watch.process_id != id) return false;

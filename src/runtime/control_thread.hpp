@@ -41,16 +41,20 @@ class ControlThread
     std::uint64_t process_id;
     int descriptor;
     std::uint64_t device, inode;
+    bool is_ready = false;  ///< the process has ended, or the descriptor is not ours any more
   };
 
   void run();
+  void wait_for_work();
+  void work();
+  [[nodiscard]] bool has_ended(const PeerArea& peer);
   void receive_announcements();
   void watch_new_peers();
   void look_for_deaths();
   void reclaim();
   void retry_unreachable();
   [[nodiscard]] int timeout_ms();
-  void drop_watch(Watch& watch) noexcept;
+  static void drop_watch(Watch& watch) noexcept;
 
   Runtime* runtime_ = nullptr;
   Area* area_ = nullptr;
@@ -63,6 +67,7 @@ class ControlThread
   bool has_unwatched_peer_ = false;
   bool has_messages_ = false;
   bool has_unreachable_ = false;
+  bool has_unsettled_ = false;  ///< changes of the registry that could not be made yet
 };
 
 }  // namespace agnocast::internal

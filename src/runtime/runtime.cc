@@ -186,6 +186,7 @@ Status Runtime::enter_registry()
   peers_.start(*window_, *area_, ticket->id, occupied);
   context_.area = area_.get();
   context_.ticket = *ticket;
+  context_.clock_offset_ns = os::monotonic_offset_ns();
   return Nothing{};
 }
 

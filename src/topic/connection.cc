@@ -189,7 +189,7 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
     }
     ReceivedHandle& handle = handles_[*hold];
     handle.info.sequence = cursor_;
-    handle.info.publish_time_ns = stamp;
+    handle.info.publish_time_ns = stamp + setup_.clock_offset_ns;
     handle.references.store(1, std::memory_order_relaxed);
     if (found % setup_.message_alignment != 0 ||
         !area_->holds_message(found, setup_.message_bytes)) {

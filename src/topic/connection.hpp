@@ -36,6 +36,7 @@ struct ConnectionSetup
   std::uint64_t message_bytes;
   std::uint64_t message_alignment;
   bool reliable_keep_all;
+  std::uint64_t clock_offset_ns;  ///< to add to the domain's time stamps
   SubscriptionCore* owner;
 };
 

@@ -18,6 +18,8 @@ struct Context
   Registry* registry = nullptr;
   Heap* heap = nullptr;
   ProcessTicket ticket{};
+  /// What CLOCK_MONOTONIC shows here more than in the time stamps of the domain.
+  std::int64_t clock_offset_ns = 0;
 };
 
 }  // namespace agnocast::internal

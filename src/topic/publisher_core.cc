@@ -172,7 +172,8 @@ bool PublisherCore::publish(void* message)
   retired_.reserve(retired_.size() + live_count() + 1);
   const std::uint64_t seq = head_ + 1;
   agnocast_ring_entry& slot = entry(seq);
-  store_relaxed(slot.stamp_ns, static_cast<std::uint64_t>(os::monotonic_ns()));
+  store_relaxed(slot.stamp_ns,
+                static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns));
   AGNOCAST_FAILPOINT("publish.stamped");
   // Pairs with the load in Connection::take: who sees this address sees that seq was 0 before.
   store_release(slot.address, std::uint64_t{reinterpret_cast<std::uintptr_t>(message)});

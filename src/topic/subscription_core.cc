@@ -185,6 +185,7 @@ void SubscriptionCore::connect(const EndpointView& publisher)
     endpoint_.type_bytes,
     endpoint_.type_alignment,
     endpoint_.history == AGNOCAST_KEEP_ALL && endpoint_.reliability == AGNOCAST_RELIABLE,
+    static_cast<std::uint64_t>(context_.clock_offset_ns),
     this};
   auto connection = std::make_unique<Connection>(context_, setup, publisher, *area, ring, start);
   // After the connection is in the list. Pairs with the stores in PublisherCore: 0 before the ring
@@ -271,6 +272,9 @@ Connection* SubscriptionCore::newest_unread()
 Taken SubscriptionCore::take(bool newest, std::uint64_t published_until_ns)
 {
   const std::lock_guard lock(mutex_);
+  if (published_until_ns != ~std::uint64_t{0}) {
+    published_until_ns -= static_cast<std::uint64_t>(context_.clock_offset_ns);
+  }
   if (must_refresh()) refresh_locked();
   // Each round takes a message, or finds one gone that was there a moment ago.
   for (std::size_t round = 0; round < 64 + connections_.size(); ++round) {
