@@ -38,12 +38,16 @@ struct Metadata
 {
   explicit constexpr Metadata(std::size_t region_bytes)
     : pages(round_up(sizeof(Heap), kPageBytes)),
+      summary((pages + PageHeap::set_offset(region_bytes / kPageBytes) +
+               PageSet::first_level_bytes(region_bytes / kPageBytes)) /
+              kPageBytes * kPageBytes),
       slabs(pages + round_up(PageHeap::metadata_bytes(region_bytes / kPageBytes), kPageBytes)),
       map(slabs + round_up(SlabHeap::metadata_bytes(region_bytes / kPageBytes), kPageBytes)),
       end(map + round_up(BlockMap::metadata_bytes(region_bytes), kPageBytes))
   {
   }
   std::size_t pages;
+  std::size_t summary;  // the upper levels of the set of pages, on whole pages
   std::size_t slabs;
   std::size_t map;
   std::size_t end;
@@ -60,7 +64,7 @@ Heap::Heap(std::byte* base, std::size_t bytes, std::size_t secured, const HeapHo
     host_(host),
     metadata_bytes_(metadata_bytes),
     pages_(metadata + Metadata(bytes).pages, base, static_cast<std::uint32_t>(bytes / kPageBytes),
-           secured, host, usage_),
+           secured, host_of_pages(), usage_),
     slabs_(metadata + Metadata(bytes).slabs, base, pages_, map_, usage_),
     caches_(host)
 {
@@ -74,10 +78,54 @@ Heap* Heap::create(std::byte* base, std::size_t bytes, std::size_t secured,
   AGNOCAST_CHECK(bytes % kPageBytes == 0);
   if (bytes == 0 || bytes > kRegionMax) return nullptr;
   const std::size_t metadata_bytes = Metadata(bytes).end;
-  void* const memory = host.map_private(metadata_bytes);
+  const bool opens = host.make_writable != nullptr;
+  void* const memory =
+    opens ? host.map_read_only(metadata_bytes) : host.map_private(metadata_bytes);
   if (memory == nullptr) return nullptr;
+  const Metadata parts(bytes);
+  auto* const metadata = static_cast<std::byte*>(memory);
+  if (opens && !(host.make_writable(memory, parts.pages) &&
+                 host.make_writable(metadata + parts.summary, parts.slabs - parts.summary) &&
+                 open_metadata(host, metadata, bytes, secured))) {
+    host.unmap_private(memory, metadata_bytes);
+    return nullptr;
+  }
   return new (memory)
     Heap(base, bytes, secured, host, static_cast<std::byte*>(memory), metadata_bytes);
+}
+
+HeapHost Heap::host_of_pages() noexcept
+{
+  if (host_.make_writable == nullptr) return host_;
+  HeapHost host = host_;
+  host.secure = [](void* self, std::size_t end) { return static_cast<Heap*>(self)->secure(end); };
+  host.context = this;
+  return host;
+}
+
+bool Heap::secure(std::size_t end) noexcept
+{
+  return open_metadata(host_, reinterpret_cast<std::byte*>(this), bytes_, end) &&
+         host_.secure(host_.context, end);
+}
+
+// What describes pages that are not secured stays read-only, so that mlockall() does not make it
+// resident: it is a twelfth of the whole region.
+bool Heap::open_metadata(const HeapHost& host, std::byte* metadata, std::size_t bytes,
+                         std::size_t end) noexcept
+{
+  const Metadata parts(bytes);
+  const std::size_t pages = end / kPageBytes;
+  const std::size_t set = parts.pages + PageHeap::set_offset(bytes / kPageBytes);
+  const auto open = [&](std::size_t from, std::size_t size, std::size_t limit) {
+    const std::size_t first = from / kPageBytes * kPageBytes;
+    const std::size_t last = std::min(round_up(from + size, kPageBytes), limit);
+    return first >= last || host.make_writable(metadata + first, last - first);
+  };
+  return open(parts.pages, PageHeap::set_offset(pages), parts.slabs) &&
+         open(set, PageSet::first_level_bytes(pages), parts.slabs) &&
+         open(parts.slabs, SlabHeap::metadata_bytes(pages), parts.map) &&
+         open(parts.map, BlockMap::metadata_bytes(end), parts.end);
 }
 
 void Heap::destroy(Heap* heap) noexcept

@@ -109,6 +109,12 @@ class Heap
 
   static void on_thread_exit(void* cache);
 
+  // Makes the region up to `end` usable, and the control data that goes with it writable first.
+  bool secure(std::size_t end) noexcept;
+  static bool open_metadata(const HeapHost& host, std::byte* metadata, std::size_t bytes,
+                            std::size_t end) noexcept;
+  HeapHost host_of_pages() noexcept;
+
   std::size_t offset_of(const void* p) const noexcept
   {
     return reinterpret_cast<std::uintptr_t>(p) - reinterpret_cast<std::uintptr_t>(base_);

@@ -36,7 +36,10 @@ class TestRegion
 
   std::byte* base() const { return base_; }
   std::size_t bytes() const { return bytes_; }
-  HeapHost host() { return {&map_private, &unmap_private, &secure, this}; }
+  HeapHost host()
+  {
+    return {&map_private, &unmap_private, &secure, this, &map_read_only, &make_writable};
+  }
 
   std::atomic<std::size_t> limit;
   static inline std::atomic<bool> refuse_mapping{false};
@@ -51,6 +54,16 @@ class TestRegion
     if (p == MAP_FAILED) return nullptr;
     mapped_ += bytes;
     return p;
+  }
+  static void* map_read_only(std::size_t bytes)
+  {
+    void* const p = map_private(bytes);
+    if (p != nullptr) mprotect(p, bytes, PROT_READ);
+    return p;
+  }
+  static bool make_writable(void* memory, std::size_t bytes)
+  {
+    return mprotect(memory, bytes, PROT_READ | PROT_WRITE) == 0;
   }
   static void unmap_private(void* memory, std::size_t bytes)
   {

@@ -36,8 +36,10 @@ class PageHeap
   // Private zeroed memory needed for a region of `pages`; little of it is ever touched.
   static constexpr std::size_t metadata_bytes(std::size_t pages)
   {
-    return pages * sizeof(PageInfo) + PageSet::metadata_bytes(pages);
+    return set_offset(pages) + PageSet::metadata_bytes(pages);
   }
+  // Where in it the set begins, after what is kept for each page.
+  static constexpr std::size_t set_offset(std::size_t pages) { return pages * sizeof(PageInfo); }
 
   // `base` and `metadata` are page aligned; `usage` counts the bytes of runs of kind block.
   PageHeap(void* metadata, std::byte* base, std::uint32_t pages, std::size_t secured,

@@ -30,6 +30,12 @@ class PageSet
     return words * sizeof(std::uint64_t);
   }
 
+  // Of these, what stands for the single pages; the levels above follow.
+  static constexpr std::size_t first_level_bytes(std::size_t pages)
+  {
+    return (pages + 63) / 64 * sizeof(std::uint64_t);
+  }
+
   PageSet(void* metadata, std::uint32_t pages) noexcept
   {
     auto* word = static_cast<std::uint64_t*>(metadata);

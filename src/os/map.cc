@@ -67,9 +67,9 @@ bool forbid_access(void* address, std::size_t bytes)
   return ::mprotect(address, bytes, PROT_NONE) == 0;
 }
 
-void* map_private(std::size_t bytes)
+void* map_private(std::size_t bytes, bool writable)
 {
-  void* got = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+  void* got = ::mmap(nullptr, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (got == MAP_FAILED) return nullptr;
   ::madvise(got, bytes, MADV_DONTDUMP);

@@ -23,7 +23,7 @@ void* map_file_closed(void* address, std::size_t bytes, int fd);
 bool allow_access(void* address, std::size_t bytes, bool writable);
 bool forbid_access(void* address, std::size_t bytes);
 /// Zeroed private memory; takes room only where it is touched, and none in core dumps.
-void* map_private(std::size_t bytes);
+void* map_private(std::size_t bytes, bool writable = true);
 bool replace_mapping(void* from, std::size_t bytes, void* to);
 
 enum class Secured {

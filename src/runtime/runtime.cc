@@ -139,8 +139,10 @@ Status Runtime::join_locked()
   }
   Heap* heap = Heap::create(
     area_->heap_base(), area_->heap_bytes(), area_->heap_secured(),
-    {os::map_private, [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); },
-     secure_heap, area_.get()});
+    {[](std::size_t bytes) { return os::map_private(bytes); },
+     [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); }, secure_heap, area_.get(),
+     [](std::size_t bytes) { return os::map_private(bytes, false); },
+     [](void* memory, std::size_t bytes) { return os::allow_access(memory, bytes, true); }});
   if (heap == nullptr) {
     registry_->remove_process(context_.ticket);
     control_thread_.stop();
