@@ -1,6 +1,6 @@
 # Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 add_library(late_plugin SHARED hook/late_plugin.cc)
-target_link_libraries(late_plugin PRIVATE agnocast::agnocast agnocast_warnings)
+target_link_libraries(late_plugin PRIVATE agnocast::agnocast agnocast_warnings ${CMAKE_DL_LIBS})
 add_executable(late_loader hook/late_loader.cc)
 target_link_libraries(late_loader PRIVATE agnocast_warnings ${CMAKE_DL_LIBS})
 add_executable(heap_of_all hook/heap_of_all.cc)

@@ -167,6 +167,10 @@ Failure UserRegistry::cannot_open(int error) const
       text += "it has " + std::to_string(sizeof(agnocast_registry)) +
               " bytes, more than files may have here; raise the limit with 'ulimit -f unlimited'";
       break;
+    case EAGAIN:
+      text +=
+        "it is more locked memory than this process may have; raise the limit with 'ulimit -l'";
+      break;
     case ENOMEM:
       text += "no memory to map it; raise the limit with 'ulimit -v'";
       break;

@@ -93,6 +93,12 @@ TEST(LateHook, RefusesContainersWithTheRemedyAndServesTheRest)
   EXPECT_NE(said.find("LD_PRELOAD=libagnocast_heaphook.so"), std::string::npos) << said;
 }
 
+TEST(LateHook, SurvivesThatThePluginIsUnloadedAndLoadedAgain)
+{
+  const auto [said, status] = run(AGNOCAST_LATE_LOADER " " AGNOCAST_LATE_PLUGIN " unload");
+  EXPECT_EQ(status, 0) << "step " << status;
+}
+
 TEST(HeapOfAll, TakesEveryAllocationFromTheFirstStaticOneOn)
 {
   EXPECT_EQ(run("AGNOCAST_HEAP=all " AGNOCAST_HEAP_OF_ALL).second, 0);

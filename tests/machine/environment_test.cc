@@ -144,6 +144,10 @@ void lock(int flags)
 {
   set_limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
   if (::mlockall(flags) != 0) throw Cannot("mlockall is not permitted");
+  void* much = ::mmap(nullptr, std::size_t{1} << 44, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (much == MAP_FAILED) throw Cannot("so much memory may not be locked");
+  ::munmap(much, std::size_t{1} << 44);
 }
 
 TEST_F(Environment, WithMemoryLockedFromTheStartStaysSmall)

@@ -42,10 +42,12 @@ void exchange_without_queues()
   });
   require(listener.hear() == "ready", "a listener");
   Talker talker;
-  for (int i = 0; i < 4; ++i) require(talker.publish(25) == "published", "published");
+  for (int i = 0; i < 4; ++i) {
+    require(talker.publish(25) == "published", "published");
+    require(eventually([&] { return talker.retained() == 0; }), "all is read and freed");
+  }
   const std::string said = listener.hear();
   require(said == "all well", said);
-  require(eventually([&] { return talker.retained() == 0; }), "the talker frees what was read");
   talker.process().kill();  // deaths are noticed without queues, too
   require(listener.wait() == 0, "the listener ends");
 }
