@@ -80,7 +80,7 @@ struct agnocast_ring_entry
 {
   uint64_t seq __attribute__((aligned(64)));
   uint64_t address;
-  uint64_t stamp_ns; /* CLOCK_MONOTONIC at publish */
+  uint64_t stamp_ns; /* CLOCK_MONOTONIC at publish, as outside of all time namespaces */
   uint64_t reserved[5];
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_ring_entry) == 64, "ring entry");
