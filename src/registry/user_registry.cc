@@ -116,6 +116,7 @@ class UserRegistry final : public Registry
   void change(const Change& change) noexcept;
   bool make_changes();
   Result<std::unique_ptr<Locked>> lock(bool create);
+  [[nodiscard]] bool may_be_half_made() const;
   Result<bool> map(Locked& locked);
   void unmap();
   void adopt(const os::FileStatus& status);
@@ -231,11 +232,19 @@ Failure UserRegistry::explain(agnocast_ledger_status status, const agnocast_ledg
   }
 }
 
+// Another process of this user makes it right now, perhaps, under a umask that shuts out even it.
+bool UserRegistry::may_be_half_made() const
+{
+  const auto status = os::status_of_shared(name_);
+  // Right by now, gone again, or this user's and therefore to be right soon.
+  return status ? status->uid == os::effective_user() : errno == ENOENT;
+}
+
 Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
 {
   auto locked = std::make_unique<Locked>();
   locked->threads = std::unique_lock(mutex_);
-  for (;;) {
+  for (int patience = 200;;) {
     bool created = false;
     locked->file = os::open_shared(name_, O_RDWR);
     if (!locked->file && errno == ENOENT && create) {
@@ -244,7 +253,14 @@ Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
       created = static_cast<bool>(locked->file);
       if (created) AGNOCAST_FAILPOINT("registry.created");
     }
-    if (!locked->file) return cannot_open(errno);
+    if (!locked->file) {
+      const int error = errno;
+      if (error == EACCES && may_be_half_made() && patience-- > 0) {
+        os::sleep_ns(1'000'000);
+        continue;
+      }
+      return cannot_open(error);
+    }
     if (created && !permissions_.apply(locked->file.get(), permissions_.shared)) {
       log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
     }

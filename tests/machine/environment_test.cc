@@ -57,6 +57,29 @@ TEST_F(Environment, OfAnyUmaskGivesObjectsTheSameModes)
   }
 }
 
+TEST_F(Environment, OfAClosedUmaskLetsManyFoundADomainAtOnce)
+{
+  EXPECT_ALL_WELL([] {
+    become_ordinary();  // root may open what has no mode
+    ::umask(0777);
+    for (int round = 0; round < 10; ++round) {
+      std::vector<std::unique_ptr<Process>> joiners;
+      for (int i = 0; i < 6; ++i) {
+        joiners.push_back(std::make_unique<Process>([](Channel& channel) {
+          channel.hear();
+          channel.say(outcome_of_joining("/joining_" + std::to_string(::getpid())));
+        }));
+      }
+      for (const auto& joiner : joiners) joiner->say("go");
+      for (const auto& joiner : joiners) {
+        const std::string outcome = joiner->hear();
+        require(outcome == "nothing thrown", outcome);
+        require(joiner->wait() == 0, "it ends in order");
+      }
+    }
+  });
+}
+
 TEST_F(Environment, WithoutFolderHomeOrKnownLanguageIsServed)
 {
   EXPECT_ALL_WELL([] {
