@@ -56,7 +56,14 @@ bool has_ended(pid_t pid)
   const Descriptor file(::open(path, O_RDONLY | O_CLOEXEC));
   if (!file || ::read(file.get(), text, sizeof text - 1) <= 0) return false;
   const char* name_end = std::strrchr(text, ')');
-  return name_end != nullptr && (name_end[2] == 'Z' || name_end[2] == 'X');
+  char state = 0;
+  long threads = 0;
+  // A first thread that has ended leaves the same state while others live.
+  return name_end != nullptr &&
+         std::sscanf(name_end + 1,
+                     " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
+                     &state, &threads) == 2 &&
+         (state == 'Z' || state == 'X') && threads <= 1;
 }
 
 Descriptor watch_process(pid_t pid)

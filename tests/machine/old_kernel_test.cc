@@ -2,10 +2,13 @@
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "machine/machine.hpp"
 
@@ -175,6 +178,40 @@ TEST_F(OldKernel, WithoutEitherNoticesDeathsByPolling)
     refuse_system_call(SYS_set_robust_list, ENOSYS);
     refuse_system_call(SYS_pidfd_open, ENOSYS);
     notice_deaths();
+  });
+}
+
+TEST_F(OldKernel, WithoutEitherDoesNotTakeAProcessForDeadWhoseFirstThreadHasEnded)
+{
+  EXPECT_ALL_WELL([] {
+    refuse_system_call(SYS_set_robust_list, ENOSYS);
+    refuse_system_call(SYS_pidfd_open, ENOSYS);
+    Process talker([](Channel& channel) {
+      static Node node("talker");
+      static auto publisher = node.create_publisher<Report>("/machine", QoS(50));
+      std::thread([&channel, first = ::pthread_self()] {
+        ::pthread_join(first, nullptr);
+        channel.say("ready");
+        while (channel.hear()) {
+          publish_report(*publisher, 1);
+          channel.say("published");
+        }
+        std::_Exit(0);
+      }).detach();
+      ::syscall(SYS_exit, 0);  // without unwinding what the other thread uses
+    });
+    require(talker.hear() == "ready", "a talker without a first thread");
+    Node node("listener");
+    auto subscription = node.create_subscription<Report>("/machine", QoS(50));
+    require(eventually([&] { return subscription->publisher_count() == 1; }), "it is connected");
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+    while (std::chrono::steady_clock::now() < end) {  // ten looks of the control thread
+      require(subscription->publisher_count() == 1, "it lives");
+    }
+    talker.say("publish");
+    require(talker.hear() == "published" && await_message(*subscription), "and publishes");
+    talker.kill();
+    require(eventually([&] { return subscription->publisher_count() == 0; }), "now it is dead");
   });
 }
 
