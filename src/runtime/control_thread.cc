@@ -224,6 +224,13 @@ void ControlThread::look_for_deaths()
       drop_watch(watch);
       return true;
     });
+    if (!any) {
+      // What it published last stays readable to who is connected: so connect before the records of
+      // its publishers go.
+      for (const auto& subscription : runtime_->subscriptions()) {
+        subscription->refresh_if_changed();
+      }
+    }
     any = true;
     AGNOCAST_FAILPOINT("death.noticed");
     static_cast<void>(runtime_->context().registry->recover(peer->identity()));
