@@ -34,6 +34,7 @@ void expect_refused(const char* name, const char* value)
 TEST(Settings, AreAllOptional)
 {
   const Variable domain("AGNOCAST_DOMAIN_ID", "");
+  const Variable window("AGNOCAST_WINDOW", "");
   Result<Settings> settings = read_settings();
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->domain, 0u);

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "base/check.hpp"
+#include "base/sanitizer.hpp"
 
 namespace agnocast::internal {
 namespace {
@@ -31,6 +32,13 @@ constexpr std::size_t kRegionMax = std::size_t{1} << 43;
 constexpr std::size_t round_up(std::size_t bytes, std::size_t unit)
 {
   return (bytes + unit - 1) / unit * unit;
+}
+
+// The sanitizer lets the block's owner have what was asked for, and not the rest of the block.
+void* open_to_owner(void* block, std::size_t bytes)
+{
+  if (access_is_checked && block != nullptr) allow_access(block, bytes);
+  return block;
 }
 
 // Where the parts of a heap's private memory begin.
@@ -133,6 +141,7 @@ void Heap::destroy(Heap* heap) noexcept
   if (heap == nullptr) return;
   if (heap->has_key_) pthread_key_delete(heap->key_);
   heap->caches_.close();
+  if (access_is_checked) allow_access(heap->base_, heap->pages_.secured());
   const HeapHost host = heap->host_;
   const std::size_t bytes = heap->metadata_bytes_;
   heap->~Heap();
@@ -186,8 +195,8 @@ void Heap::on_thread_exit(void* value)
 void* Heap::allocate(std::size_t bytes) noexcept
 {
   if (bytes <= kSmallMax) [[likely]]
-    return allocate_small(class_of(bytes));
-  return allocate_large(bytes, kPageBytes);
+    return open_to_owner(allocate_small(class_of(bytes)), bytes);
+  return open_to_owner(allocate_large(bytes, kPageBytes), bytes);
 }
 
 void* Heap::allocate_aligned(std::size_t bytes, std::size_t alignment) noexcept
@@ -195,9 +204,9 @@ void* Heap::allocate_aligned(std::size_t bytes, std::size_t alignment) noexcept
   if (!std::has_single_bit(alignment)) return nullptr;
   if (alignment <= kPageBytes && bytes <= kSmallMax) {
     const SizeClass size_class = class_of_aligned(bytes, alignment);
-    if (size_class < kClasses) return allocate_small(size_class);
+    if (size_class < kClasses) return open_to_owner(allocate_small(size_class), bytes);
   }
-  return allocate_large(bytes, std::max(alignment, kPageBytes));
+  return open_to_owner(allocate_large(bytes, std::max(alignment, kPageBytes)), bytes);
 }
 
 inline void* Heap::allocate_small(SizeClass size_class) noexcept
@@ -265,6 +274,7 @@ void Heap::deallocate(void* block) noexcept
     return deallocate_large(offset);
   const auto size_class = static_cast<SizeClass>(mark & BlockMap::kClassMask);
   map_.set_resting(offset, size_class);
+  forbid_access(block, kClassBytes[size_class]);
   ThreadCache* const cache = thread_cache();
   if (cache != nullptr && cache->push(size_class, static_cast<std::byte*>(block))) [[likely]] {
     return cache->count_deallocation();
@@ -287,6 +297,9 @@ void Heap::deallocate(void* block) noexcept
 [[gnu::noinline]] void Heap::deallocate_large(std::size_t offset) noexcept
 {
   const auto first = static_cast<std::uint32_t>(offset / kPageBytes);
+  if (access_is_checked && offset % kPageBytes == 0) {
+    forbid_access(base_ + offset, pages_.block_pages(first) * kPageBytes);
+  }
   if (offset % kPageBytes != 0 || pages_.release(first, RunKind::block) == 0) {
     return count_misuse(1);
   }
@@ -302,6 +315,8 @@ void* Heap::reallocate(void* block, std::size_t bytes) noexcept
     return nullptr;
   }
   if (bytes > bytes_) return nullptr;
+  // Before the pages behind it go: they may be somebody else's at once.
+  if (bytes < usable) forbid_access(static_cast<std::byte*>(block) + bytes, usable - bytes);
   const std::size_t offset = offset_of(block);
   const bool is_small = (map_.load(offset) & BlockMap::kLive) != 0;
   if (is_small) {
@@ -309,7 +324,7 @@ void* Heap::reallocate(void* block, std::size_t bytes) noexcept
   } else {
     const std::size_t pages = std::max(round_up(bytes, kPageBytes), kPageBytes) / kPageBytes;
     const auto first = static_cast<std::uint32_t>(offset / kPageBytes);
-    if (pages_.resize(first, static_cast<std::uint32_t>(pages))) return block;
+    if (pages_.resize(first, static_cast<std::uint32_t>(pages))) return open_to_owner(block, bytes);
   }
   void* const moved = allocate(bytes);
   if (moved == nullptr) return bytes <= usable ? block : nullptr;
@@ -319,6 +334,13 @@ void* Heap::reallocate(void* block, std::size_t bytes) noexcept
 }
 
 std::size_t Heap::usable_size(const void* block) const noexcept
+{
+  const std::size_t bytes = block_size(block);
+  if (access_is_checked) allow_access(block, bytes);  // who asks may use it
+  return bytes;
+}
+
+std::size_t Heap::block_size(const void* block) const noexcept
 {
   const std::size_t offset = offset_of(block);
   if (offset >= bytes_ || offset % kGranule != 0) return 0;

@@ -128,6 +128,7 @@ class Heap
   void* allocate_large(std::size_t bytes, std::size_t alignment) noexcept;
   void deallocate_small_slow(std::byte* block, SizeClass size_class, ThreadCache* cache) noexcept;
   void deallocate_large(std::size_t offset) noexcept;
+  std::size_t block_size(const void* block) const noexcept;
   bool make_room() noexcept;
   void count_misuse(std::uint64_t count) noexcept;
 

@@ -36,7 +36,7 @@ __attribute__((constructor)) void load()
 
 bool is_in_window(const void* block)
 {
-  return reinterpret_cast<std::uintptr_t>(block) - view.window_base < view.window_bytes;
+  return view.contains(block);
 }
 
 // First whether any thread has a window open, which is one look at our own data; then whether this

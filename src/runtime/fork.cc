@@ -7,10 +7,10 @@
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <array>
-#include <cstring>
 
 #include "base/epoch.hpp"
 #include "base/log.hpp"
+#include "base/sanitizer.hpp"
 #include "os/failpoint.hpp"
 #include "os/map.hpp"
 #include "runtime/runtime.hpp"
@@ -84,7 +84,7 @@ void Runtime::snapshot(std::size_t heap_extent)
     part.bytes = (part.bytes + AGNOCAST_PAGE - 1) / AGNOCAST_PAGE * AGNOCAST_PAGE;
     if (part.bytes == 0) continue;
     part.copy = os::map_private(part.bytes);
-    if (part.copy != nullptr) std::memcpy(part.copy, part.original, part.bytes);
+    if (part.copy != nullptr) copy_unwatched(part.copy, part.original, part.bytes);
   }
 }
 

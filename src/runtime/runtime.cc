@@ -7,6 +7,7 @@
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
 #include "base/log.hpp"
+#include "base/sanitizer.hpp"
 #include "os/failpoint.hpp"
 #include "os/futex.hpp"
 #include "os/map.hpp"
@@ -19,27 +20,32 @@ std::atomic<Heap*> shared_heap{nullptr};
 namespace {
 
 std::atomic<Runtime*> the_runtime{nullptr};
-WindowSetting reserved_window{};  // all zero until there is one
-std::atomic<std::int32_t> open_windows{0};
+HookView own_view;  // what the libraries with the hook are shown
 std::array<std::atomic<HookView*>, 2> hook_views{};
-
-void show_window(HookView& view) noexcept
-{
-  view.window_base = reserved_window.base;
-  view.window_bytes = reserved_window.bytes;
-}
 
 void set_reserved_window(const WindowSetting& window) noexcept
 {
-  reserved_window = window;
+  own_view.set_window(window.base, window.bytes);
   for (const auto& place : hook_views) {
-    if (HookView* view = place.load()) show_window(*view);
+    if (HookView* view = place.load()) view->set_window(window.base, window.bytes);
   }
 }
 
-bool secure_heap(void* area, std::size_t end)
+// Memory of the heap from `begin` on has come into use.
+void tell_sanitizer(const Area& area, std::size_t begin, std::size_t end)
 {
-  if (static_cast<Area*>(area)->secure_heap(end)) return true;
+  forbid_access(area.heap_base() + begin, end - begin);
+  search_for_references(area.heap_base() + begin, end - begin);
+}
+
+bool secure_heap(void* context, std::size_t end)
+{
+  Area& area = *static_cast<Area*>(context);
+  const std::size_t before = area.heap_secured();
+  if (area.secure_heap(end)) {
+    if (access_is_checked) tell_sanitizer(area, before, end);
+    return true;
+  }
   static Once said;
   if (said.first()) {
     const auto space = os::shared_space();
@@ -60,8 +66,8 @@ bool secure_heap(void* area, std::size_t end)
 
 void watch_hook_view(HookView* view) noexcept
 {
-  show_window(*view);
-  view->open_windows.store(open_windows.load());
+  view->set_window(own_view.window_base.load(), own_view.window_bytes.load());
+  view->open_windows.store(own_view.open_windows.load());
   for (auto& place : hook_views) {
     HookView* expected = nullptr;
     if (place.compare_exchange_strong(expected, view)) return;
@@ -70,7 +76,7 @@ void watch_hook_view(HookView* view) noexcept
 
 void count_open_windows(std::int32_t change) noexcept
 {
-  open_windows.fetch_add(change, std::memory_order_relaxed);
+  own_view.open_windows.fetch_add(change, std::memory_order_relaxed);
   for (const auto& place : hook_views) {
     if (HookView* view = place.load(std::memory_order_relaxed)) {
       view->open_windows.fetch_add(change, std::memory_order_relaxed);
@@ -80,12 +86,12 @@ void count_open_windows(std::int32_t change) noexcept
 
 bool is_in_reserved_window(const void* address) noexcept
 {
-  return reinterpret_cast<std::uintptr_t>(address) - reserved_window.base < reserved_window.bytes;
+  return own_view.contains(address);
 }
 
 void forget_open_windows() noexcept
 {
-  open_windows.store(0);
+  own_view.open_windows.store(0);
   for (const auto& place : hook_views) {
     if (HookView* view = place.load()) view->open_windows.store(0);
   }
@@ -150,6 +156,7 @@ Status Runtime::join_locked()
     return Failure{FailureKind::resource,
                    "no memory for the control data of the shared heap: raise 'ulimit -v'"};
   }
+  if (access_is_checked) tell_sanitizer(*area_, 0, area_->heap_secured());
   context_.heap = heap;
   shared_heap.store(heap, std::memory_order_release);
   joined_.store(true, std::memory_order_release);

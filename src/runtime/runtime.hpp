@@ -29,16 +29,33 @@ namespace agnocast::internal {
 /// window open, all of malloc is.
 struct alignas(64) HookView
 {
-  std::uintptr_t window_base = 0;
-  std::size_t window_bytes = 0;  ///< 0 until the window is reserved
+  /// Other threads allocate and free while one joins: set() stores the size last, contains() loads
+  /// it first.
+  std::atomic<std::uintptr_t> window_base{0};
+  std::atomic<std::size_t> window_bytes{0};  ///< 0 until the window is reserved
   std::atomic<std::int32_t> open_windows{0};
+
+  void set_window(std::uintptr_t base, std::size_t bytes) noexcept
+  {
+    window_bytes.store(0, std::memory_order_relaxed);
+    window_base.store(base, std::memory_order_release);
+    // Pairs with the load in contains(): who sees the size sees the base.
+    window_bytes.store(bytes, std::memory_order_release);
+  }
+  [[nodiscard]] bool contains(const void* address) const noexcept
+  {
+    // Pairs with the last store in set_window().
+    const std::size_t bytes = window_bytes.load(std::memory_order_acquire);
+    return reinterpret_cast<std::uintptr_t>(address) - window_base.load(std::memory_order_relaxed) <
+           bytes;
+  }
 };
 /// Keeps \p view up to date from now on. At most two.
 void watch_hook_view(HookView* view) noexcept;
 /// Counts a window that a thread has opened (1) or closed (-1). A thread sees its own at once.
 void count_open_windows(std::int32_t change) noexcept;
 /// True if the address lies in the window, whoever's it is.
-bool is_in_reserved_window(const void* address) noexcept;
+AGNOCAST_PUBLIC bool is_in_reserved_window(const void* address) noexcept;
 /// In a forked child: no window is open.
 void forget_open_windows() noexcept;
 /// The heap of this process; nullptr before it has joined, and in a forked child.

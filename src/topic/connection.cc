@@ -36,7 +36,9 @@ Connection::Connection(Context& context, const ConnectionSetup& setup,
       cursor_ = head() + 1;
       break;
   }
-  shared_.holds_capacity = setup_.hold_limit;
+  // A publisher that still knows the former connection of this place may look. Pairs with the load
+  // in find_connection().
+  store_relaxed(shared_.holds_capacity, setup_.hold_limit);
   store_relaxed(shared_.cursor, cursor_);
   AGNOCAST_FAILPOINT("connection.prepared");
   // Last, so that who finds the id finds the cursor. Pairs with the load in find_connection().

@@ -50,8 +50,9 @@ Status PublisherCore::start()
       "or /dev/shm is; destroy publishers and subscriptions that are not needed"};
   }
   ring_ = context_.area->at<agnocast_ring>(ring_offset_);
-  ring_->tail = 1;
-  ring_->waiter = AGNOCAST_NO_WAITER;
+  // A subscription that still knows the former ring of this place may look: pairs with its loads.
+  store_relaxed(ring_->tail, std::uint64_t{1});
+  store_relaxed(ring_->waiter, std::uint32_t{AGNOCAST_NO_WAITER});
   AGNOCAST_FAILPOINT("publisher.ring_allocated");
   if (setup_.endpoint.history == AGNOCAST_KEEP_ALL) {
     waiter_ = context_.area->take_waiter();
@@ -61,7 +62,7 @@ Status PublisherCore::start()
                        std::to_string(AGNOCAST_WAITERS - 1) +
                        " of them, counting wait sets and spinning nodes; destroy some"};
     }
-    ring_->waiter = waiter_;
+    store_relaxed(ring_->waiter, waiter_);  // pairs with the same loads
   }
   if (!make_ring(static_cast<std::uint32_t>(std::bit_width(retention_)))) {
     return Failure{FailureKind::resource,

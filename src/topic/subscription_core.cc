@@ -48,7 +48,8 @@ Status SubscriptionCore::start()
   }
   endpoint_.control_offset = offset;
   agnocast_subscription* shared = context_.area->at<agnocast_subscription>(offset);
-  shared->waiter = AGNOCAST_NO_WAITER;
+  // Pairs with the load in wake_all(), of a publisher that still knows who was here before.
+  store_relaxed(shared->waiter, std::uint32_t{AGNOCAST_NO_WAITER});
   AGNOCAST_FAILPOINT("subscription.allocated");
   auto ticket = context_.registry->add_endpoint(context_.ticket, endpoint_);
   if (!ticket) {

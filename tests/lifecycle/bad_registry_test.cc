@@ -14,7 +14,7 @@ class BadRegistry : public ForcefulTest
 {
 };
 
-constexpr const char* four_slots = "0x300000000000:0x10000000:0x4000000";
+constexpr const char* four_slots = "0x552000000000:0x10000000:0x4000000";
 
 // A process that joins and says how that went; then obeys "talk" until "leave".
 std::unique_ptr<Process> member(const std::string& window = "")
@@ -86,23 +86,23 @@ TEST_F(BadRegistry, AnEmptyFileInItsPlaceIsTakenForOneThatIsBeingMade)
 TEST_F(BadRegistry, AMappingInTheWindowIsNamed)
 {
   const std::string said = in_process([] {
-    ::setenv("AGNOCAST_WINDOW", "0x310000000000:0x10000000", 1);
+    ::setenv("AGNOCAST_WINDOW", "0x551000000000:0x10000000", 1);
     const int fd = ::open("/proc/self/exe", O_RDONLY);
-    void* place = reinterpret_cast<void*>(0x310000100000);
+    void* place = reinterpret_cast<void*>(0x551000100000);
     require(::mmap(place, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0) == place,
             "a mapping");
     return outcome_of_joining();
   });
   EXPECT_TRUE(
-    contains(said, {"ResourceError", "0x310000000000", "lifecycle_tests", "AGNOCAST_WINDOW"}));
+    contains(said, {"ResourceError", "0x551000000000", "lifecycle_tests", "AGNOCAST_WINDOW"}));
 }
 
 TEST_F(BadRegistry, ASecondProcessWithAMappingInTheWayDoesNotDisturbTheFirst)
 {
-  auto first = member("0x310000000000:0x10000000");
+  auto first = member("0x551000000000:0x10000000");
   ASSERT_EQ(first->hear(), "nothing thrown");
   const std::string said = in_process([] {
-    void* place = reinterpret_cast<void*>(0x310000100000);
+    void* place = reinterpret_cast<void*>(0x551000100000);
     require(::mmap(place, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
                    0) == place,
             "a mapping");

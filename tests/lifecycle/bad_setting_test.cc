@@ -15,9 +15,12 @@ using Environment = std::map<std::string, std::string>;
 std::string join_with(const Environment& environment)
 {
   return in_process([&] {
+    const char* former = std::getenv("AGNOCAST_WINDOW");  // sanitizers need one
+    const std::string window = former != nullptr ? former : "";
     for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
     std::string said = outcome_of_joining();
     for (const auto& [name, value] : environment) ::unsetenv(name.c_str());
+    if (!window.empty()) ::setenv("AGNOCAST_WINDOW", window.c_str(), 1);
     if (said != "nothing thrown") {
       const std::string domain = std::to_string(2'000'000'000 + ::getpid());
       if (environment.count("AGNOCAST_DOMAIN_ID") != 0) {

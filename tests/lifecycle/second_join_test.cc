@@ -25,7 +25,7 @@ std::size_t address_space_in_use()
 TEST(SecondJoin, WorksAfterTheFirstRanOutOfAddressSpaceAndTheProcessCountsAsAlive)
 {
   // One slot of 1 GiB: small enough for a limit that leaves no room for the heap's control data.
-  const char* window = "0x300000000000:0x80000000:0x40000000";
+  const char* window = "0x552000000000:0x80000000:0x40000000";
   Process publisher_process([&](Channel& channel) {
     ::setenv("AGNOCAST_WINDOW", window, 1);
     const auto node = std::make_shared<Node>("node");

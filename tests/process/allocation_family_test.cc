@@ -62,13 +62,20 @@ constexpr std::size_t sizes[] = {1, 16, 24, 100, 1000, 4096, 40'000, 300'000, 5'
 /// Everything that the family gives out must lie in the shared heap, or else nowhere in it.
 void family_gives(bool shared)
 {
-  std::vector<std::pair<void*, std::size_t>> blocks;
-  const auto got = [&](void* block, std::size_t size, std::size_t alignment) {
+  struct Block
+  {
+    void* start;
+    std::size_t size;
+    void (*release)(void*);
+  };
+  std::vector<Block> blocks;
+  const auto got = [&](void* block, std::size_t size, std::size_t alignment,
+                       void (*release)(void*) = std::free) {
     require(block != nullptr && in_shared_heap(block) == shared, "from the right heap");
     require(is_aligned(block, alignment), "aligned");
     require(::malloc_usable_size(block) >= size, "usable size");
     write(block, size, static_cast<unsigned>(blocks.size()));
-    blocks.emplace_back(block, size);
+    blocks.push_back({block, size, release});
   };
   blocks.reserve(1000);
   const std::size_t page = 4096;
@@ -91,12 +98,13 @@ void family_gives(bool shared)
     }
     got(::valloc(size), size, page);
     got(::pvalloc(size), size, page);
-    got(::operator new(size), size, 16);
-    got(::operator new (size, std::align_val_t{256}), size, 256);
+    got(::operator new(size), size, 16, [](void* block) { ::operator delete(block); });
+    got(::operator new (size, std::align_val_t{256}), size, 256,
+        [](void* block) { ::operator delete (block, std::align_val_t{256}); });
   }
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    check(blocks[i].first, blocks[i].second, static_cast<unsigned>(i));
-    std::free(blocks[i].first);
+    check(blocks[i].start, blocks[i].size, static_cast<unsigned>(i));
+    blocks[i].release(blocks[i].start);
   }
 }
 

@@ -56,6 +56,9 @@ int main(int argc, char** argv)
                            "AGNOCAST_ACCESS", "AGNOCAST_WINDOW"}) {
     ::unsetenv(name);
   }
+#ifdef AGNOCAST_TEST_WINDOW
+  ::setenv("AGNOCAST_WINDOW", AGNOCAST_TEST_WINDOW, 1);
+#endif
   ::signal(SIGPIPE, SIG_IGN);  // a child that is gone is told by what it does not say
   testing::InitGoogleTest(&argc, argv);
   testing::UnitTest::GetInstance()->listeners().Append(new LeavesNothingBehind());
