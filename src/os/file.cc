@@ -10,8 +10,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "os/futex.hpp"
 
 namespace agnocast::internal::os {
 
@@ -22,12 +25,25 @@ Descriptor::~Descriptor()
 
 Descriptor open_shared(const std::string& name, int flags, mode_t mode)
 {
-  return Descriptor(::shm_open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
+  // O_NONBLOCK: a FIFO that somebody put under one of our names must not hold us up.
+  Descriptor file(::shm_open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
+  struct stat status = {};
+  if (file && (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
+    file = Descriptor();
+    errno = ENOTSUP;
+  }
+  return file;
 }
 
 bool unlink_shared(const std::string& name)
 {
   return ::shm_unlink(name.c_str()) == 0;
+}
+
+bool shared_exists(const std::string& name)
+{
+  struct stat status = {};
+  return ::lstat(("/dev/shm" + name).c_str(), &status) == 0 || errno != ENOENT;
 }
 
 std::optional<FileStatus> status_of(int fd)
@@ -91,16 +107,38 @@ bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes)
   return error == 0;
 }
 
-bool lock_file(int fd)
+namespace {
+struct flock whole_file()
 {
   struct flock lock = {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  int status = 0;
-  do {
-    status = ::fcntl(fd, F_SETLKW, &lock);
-  } while (status != 0 && errno == EINTR);
-  return status == 0;
+  return lock;
+}
+}  // namespace
+
+bool lock_file(int fd)
+{
+  constexpr std::int64_t patience_ns = 10'000'000'000;
+  const std::int64_t deadline = monotonic_ns() + patience_ns;
+  std::int64_t step_ns = 20'000;
+  for (;;) {
+    struct flock lock = whole_file();
+    if (::fcntl(fd, F_SETLK, &lock) == 0) return true;
+    if (errno != EACCES && errno != EAGAIN && errno != EINTR) return false;
+    if (monotonic_ns() > deadline) {
+      errno = ETIMEDOUT;
+      return false;
+    }
+    sleep_ns(step_ns);
+    step_ns = std::min<std::int64_t>(2 * step_ns, 500'000);
+  }
+}
+
+pid_t lock_holder(int fd)
+{
+  struct flock lock = whole_file();
+  return ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
 }
 
 std::vector<std::string> list_shared(const std::string& prefix)

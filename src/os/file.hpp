@@ -44,6 +44,8 @@ struct FileStatus
 /// All of these give false, an empty optional or a closed descriptor on failure and leave errno.
 Descriptor open_shared(const std::string& name, int flags, mode_t mode = 0);
 bool unlink_shared(const std::string& name);
+/// Whether the name is taken, by whatever kind of file.
+bool shared_exists(const std::string& name);
 std::optional<FileStatus> status_of(int fd);
 bool set_size(int fd, std::uint64_t bytes);
 bool set_mode(int fd, mode_t mode);
@@ -54,9 +56,12 @@ ssize_t read_at(int fd, void* target, std::size_t bytes, std::uint64_t offset);
 /// Secures backing memory without touching it (for kernels without MADV_POPULATE_WRITE).
 bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes);
 
-/// Waits for the write lock on the whole file. A classic record lock: it is the process's, dropped
+/// Waits for the write lock on the whole file, at most 10 s: whoever may open the file can keep the
+/// lock; errno is ETIMEDOUT then. A classic record lock: it is the process's, dropped
 /// at death, not inherited by fork, and lost when any descriptor of the file is closed.
 bool lock_file(int fd);
+/// Which process has the lock that lock_file() did not get; 0 if that cannot be known.
+pid_t lock_holder(int fd);
 
 /// Names in /dev/shm that begin with `prefix`, without the leading slash.
 std::vector<std::string> list_shared(const std::string& prefix);

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
 #include "memory/area.hpp"
 #include "memory/peer.hpp"
 #include "os/process.hpp"
@@ -47,6 +48,7 @@ class ControlThread
   void receive_announcements();
   void watch_new_peers();
   void look_for_deaths();
+  void complain_of_broken();
   void reclaim();
   void retry_unreachable();
   [[nodiscard]] int timeout_ms();
@@ -63,6 +65,7 @@ class ControlThread
   bool has_unwatched_peer_ = false;
   bool has_messages_ = false;
   bool has_unreachable_ = false;
+  Once area_said_, bell_said_;
 };
 
 }  // namespace agnocast::internal
