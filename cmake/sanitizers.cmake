@@ -11,6 +11,9 @@ endif()
 # ours: programs that link `library` get the runtime after it instead. GCC's runtime is a shared
 # library, and lets that be done.
 function(agnocast_let_hook_come_first library)
+  if(AGNOCAST_SANITIZE MATCHES fuzzer)
+    return()  # the fuzz targets use the parts of the library without its hook
+  endif()
   target_sources(${library} PRIVATE hook/operator_new.cc)
   # These run before the sanitizer is ready.
   set_source_files_properties(hook/malloc.cc hook/operator_new.cc PROPERTIES COMPILE_OPTIONS

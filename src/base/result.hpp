@@ -13,7 +13,7 @@
 namespace agnocast::internal {
 
 /// Decides which exception a failure becomes at the public edge.
-enum class FailureKind { setting, resource, registry, type_mismatch, usage };
+enum class FailureKind { setting, resource, registry, type_mismatch, usage, broken_peer };
 
 struct Failure
 {

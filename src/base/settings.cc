@@ -103,7 +103,8 @@ Status read_window(Settings& settings)
   const std::size_t second = value.find(':', first + 1);
   const auto base = parse_number(value.substr(0, first));
   const auto bytes = parse_number(value.substr(first + 1, second - first - 1));
-  if (!base || !bytes) return bad("AGNOCAST_WINDOW", value, wanted);
+  constexpr std::uint64_t addresses_end = 0x7fff00000000;
+  if (!base || !bytes || *bytes > addresses_end) return bad("AGNOCAST_WINDOW", value, wanted);
   std::uint64_t slot = 0;
   if (second != std::string::npos) {
     const auto given = parse_number(value.substr(second + 1));
@@ -117,7 +118,7 @@ Status read_window(Settings& settings)
   constexpr std::uint64_t unit = 0x10000;
   if (*base == 0 || *base % unit != 0 || *bytes % unit != 0 || slot % unit != 0 ||
       slot < AGNOCAST_SLOT_BYTES_MIN || *bytes < slot || *base + *bytes < *base ||
-      *base + *bytes > 0x7fff00000000) {
+      *base + *bytes > addresses_end) {
     return bad("AGNOCAST_WINDOW", value, wanted);
   }
   settings.window = WindowSetting{*base, *bytes, slot};

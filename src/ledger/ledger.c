@@ -32,8 +32,10 @@ static int same_name(const char* a, const char* b, uint32_t bytes)
   uint32_t i;
 
   for (i = 0; i < bytes; i++) {
-    if (a[i] != b[i]) return 0;
-    if (a[i] == 0) return 1;
+    const char letter = *(const volatile char*)&a[i];
+
+    if (letter != b[i]) return 0;
+    if (letter == 0) return 1;
   }
   return 0; /* unterminated: equal to nothing */
 }

@@ -1,6 +1,6 @@
 // The ledger on pages of any content, with any commands: it may refuse, never run wild.
 //
-// Built with libFuzzer where the compiler has it, else with a driver that makes inputs from a seed.
+// Built with libFuzzer by tests/fuzz/run, else with a driver that makes inputs from a seed.
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "ledger/ledger.h"
 
@@ -50,7 +50,8 @@ class Input
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t bytes)
 {
   // Exactly as large as the layout, so that a sanitizer sees every access beyond it.
-  const auto registry = std::make_unique<agnocast_registry>();
+  static const auto registry = std::make_unique<agnocast_registry>();
+  std::memset(registry.get(), 0, sizeof *registry);
   auto* pages = reinterpret_cast<std::uint8_t*>(registry.get());
   agnocast_ledger ledger{pages, &store, pages, 0};
   const agnocast_ledger_setup setup{0x200000000000, 16ull << 30, 1ull << 30, 1, 0};

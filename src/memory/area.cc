@@ -10,6 +10,7 @@
 
 #include "base/atomic.hpp"
 #include "os/failpoint.hpp"
+#include "os/futex.hpp"
 #include "os/map.hpp"
 #include "os/process.hpp"
 
@@ -18,6 +19,8 @@ namespace agnocast::internal {
 namespace {
 
 constexpr std::size_t control_step = 0x10000;
+constexpr std::int64_t longest_sleep_ns = 1'000'000'000;
+constexpr std::int64_t deaf_sleep_ns = 5'000'000;
 
 std::string in_megabytes(std::uint64_t bytes)
 {
@@ -130,6 +133,7 @@ Status Area::map(const AreaRequest& request)
     return shared_memory_failure(name, errno);
   }
   base_ = address;
+  area_guard_ = os::BusGuard(base_, file_bytes_, true);
   if (!secure(0, AGNOCAST_CONTROL + control_step) ||
       !secure(AGNOCAST_HEAP, request.mempool_bytes)) {
     return too_little_space(name, needed, request.mempool_source);
@@ -166,6 +170,7 @@ Status Area::make_doorbell(const AreaRequest& request)
   void* address = os::map_file(nullptr, AGNOCAST_PAGE, file.get(), true);
   if (address == nullptr) return shared_memory_failure(name, errno);
   doorbell_ = static_cast<agnocast_doorbell*>(address);
+  bell_guard_ = os::BusGuard(address, AGNOCAST_PAGE, true);
   AGNOCAST_FAILPOINT("doorbell.mapped");
   if (os::populate(address, AGNOCAST_PAGE) == os::Secured::full) {
     return too_little_space(name, AGNOCAST_PAGE, request.mempool_source);
@@ -177,8 +182,17 @@ Area::~Area()
 {
   if (abandoned_) return;
   unlink();
+  area_guard_.release();
+  bell_guard_.release();
   if (base_ != nullptr) os::reserve_again(base_, slot_bytes_);
   if (doorbell_ != nullptr) os::unmap(doorbell_, AGNOCAST_PAGE);
+}
+
+std::int64_t Area::look_again_at(std::int64_t deadline_ns) const noexcept
+{
+  const std::int64_t end =
+    os::monotonic_ns() + (has_broken_doorbell() ? deaf_sleep_ns : longest_sleep_ns);
+  return deadline_ns < 0 ? end : std::min(deadline_ns, end);
 }
 
 void Area::unlink() noexcept

@@ -18,9 +18,11 @@
 #include <vector>
 
 #include "abi/area_layout.h"
+#include "base/atomic.hpp"
 #include "base/result.hpp"
 #include "memory/names.hpp"
 #include "memory/window.hpp"
+#include "os/bus_guard.hpp"
 #include "os/file.hpp"
 
 namespace agnocast::internal {
@@ -85,11 +87,29 @@ class Area
   /// From now on the `alive` word says whether the area is in use. Until then a lock on its file
   /// does, so that nobody takes a half-made area for a dead process's.
   void finish() noexcept { file_ = os::Descriptor(); }
+  /// True once somebody has shortened the file, or wiped it: what was in it is lost.
+  [[nodiscard]] bool is_broken() const noexcept
+  {
+    // In this order: the first look may be the one that finds the page gone.
+    return load_relaxed(header().magic) != AGNOCAST_AREA_MAGIC || area_guard_.is_broken();
+  }
+  [[nodiscard]] bool has_broken_doorbell() const noexcept
+  {
+    static_cast<void>(load_relaxed(doorbell_->words[0]));  // finds the page gone, if it is
+    return bell_guard_.is_broken();
+  }
+  /// When who sleeps on the doorbell until `deadline_ns` (negative: for ever) should look by
+  /// itself: any admitted process can write to the doorbell, and so undo a ring.
+  [[nodiscard]] std::int64_t look_again_at(std::int64_t deadline_ns) const noexcept;
 
   /// Removes the names. The memory stays for those who have it mapped.
   void unlink() noexcept;
   /// In a forked child: the area is the parent's; forget it without touching anything.
-  void abandon() noexcept { abandoned_ = true; }
+  void abandon() noexcept
+  {
+    abandoned_ = true;
+    area_guard_.release();
+  }
 
  private:
   Area() = default;
@@ -105,6 +125,7 @@ class Area
   std::uint64_t file_bytes_ = 0;
   std::size_t heap_secured_ = 0;
   bool area_made_ = false, doorbell_made_ = false, abandoned_ = false;
+  os::BusGuard area_guard_, bell_guard_;
   os::Descriptor file_;  ///< only until finish()
 
   std::mutex control_mutex_;

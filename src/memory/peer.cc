@@ -18,7 +18,9 @@ namespace agnocast::internal {
 
 void PeerArea::unmap(bool slot_too) noexcept
 {
-  if (own_ || epoch_ != current_epoch()) return;
+  area_guard_.release();
+  bell_guard_.release();
+  if (own_ != nullptr || epoch_ != current_epoch()) return;
   if (!at_slot_ && base_ != nullptr) {
     os::unmap(const_cast<std::byte*>(base_), slot_bytes_);
   } else if (slot_too && base_ != nullptr) {
@@ -60,6 +62,7 @@ bool PeerArea::make_readable(std::uint64_t end) const noexcept
 
 void PeerArea::ring(std::uint32_t waiter) const noexcept
 {
+  if (has_broken_doorbell()) return;  // its owner looks by itself
   std::uint32_t& word = doorbell_->words[waiter];
   AGNOCAST_FAILPOINT("doorbell.before");
   add_seq_cst(word, 1u);  // pairs with the load of the word in WaitSetCore::wait
@@ -72,6 +75,14 @@ Status PeerArea::map(const Window& window, bool at_slot)
   at_slot_ = at_slot;
   const std::string name = area_name(identity_.process);
   const auto failed = [&](const std::string& object, int error) {
+    // An endpoint is registered after all this is in place: what is wrong now does not become
+    // right.
+    if (error == EINVAL || error == ESTALE) {
+      return Failure{FailureKind::broken_peer,
+                     "/dev/shm" + object + " is not the one that process " +
+                       std::to_string(identity_.pid) +
+                       " made: it was shortened or overwritten; end that process"};
+    }
     return Failure{
       error == EACCES || error == EPERM ? FailureKind::registry : FailureKind::resource,
       "/dev/shm" + object + " of process " + std::to_string(identity_.pid) +
@@ -98,17 +109,20 @@ Status PeerArea::map(const Window& window, bool at_slot)
   doorbell_ =
     static_cast<agnocast_doorbell*>(os::map_file(nullptr, AGNOCAST_PAGE, bell.get(), true));
   if (doorbell_ == nullptr) return failed(doorbell_name(identity_.process), errno);
+  bell_guard_ = os::BusGuard(doorbell_, AGNOCAST_PAGE, true);
   slot_bytes_ = at_slot ? status->bytes : AGNOCAST_GUARD;
   void* address =
     at_slot ? os::map_file_closed(window.slot_address(identity_.slot), slot_bytes_, file.get())
             : os::map_file(nullptr, slot_bytes_, file.get(), false);
   if (address == nullptr) return failed(name, errno);
   base_ = static_cast<const std::byte*>(address);
+  area_guard_ = os::BusGuard(base_, slot_bytes_, false);
   AGNOCAST_FAILPOINT("peer.mapped");
   if (at_slot && !os::allow_access(address, AGNOCAST_GUARD, false)) return failed(name, errno);
   const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
   if (load_acquire(header->magic) != AGNOCAST_AREA_MAGIC ||  // pairs with Area::map
-      header->abi_version != AGNOCAST_ABI_VERSION || header->slot != identity_.slot ||
+      load_relaxed(header->abi_version) != AGNOCAST_ABI_VERSION ||
+      load_relaxed(header->slot) != identity_.slot ||
       load_acquire(header->process_id) != identity_.process_id) {  // pairs with the join
     return failed(name, ESTALE);
   }
@@ -145,7 +159,7 @@ void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_i
 {
   const std::lock_guard lock(mutex_);
   window_ = &window;
-  by_slot_.assign(window.setting().bytes / window.slot_bytes(), {});
+  by_slot_.assign(window.slots(), {});
   occupants_.assign(by_slot_.size(), nullptr);
   occupied_by_fork_.assign(by_slot_.size(), false);
   for (const std::uint32_t slot : occupied) {
@@ -157,7 +171,7 @@ void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_i
   own_->doorbell_ = &own.doorbell();
   own_->slot_bytes_ = window.slot_bytes();
   own_->epoch_ = current_epoch();
-  own_->own_ = true;
+  own_->own_ = &own;
 }
 
 Result<std::shared_ptr<PeerArea>> PeerTable::map_elsewhere(const PeerIdentity& identity)

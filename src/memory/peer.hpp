@@ -12,9 +12,12 @@
 #include <vector>
 
 #include "abi/area_layout.h"
+#include "base/atomic.hpp"
+#include "base/log.hpp"
 #include "base/result.hpp"
 #include "memory/area.hpp"
 #include "memory/window.hpp"
+#include "os/bus_guard.hpp"
 
 namespace agnocast::internal {
 
@@ -42,6 +45,21 @@ class PeerArea
   [[nodiscard]] bool is_dead() const noexcept;
   /// For kernels that know no robust futexes: it was found dead by other means.
   void mark_dead() const noexcept { marked_dead_.store(true, std::memory_order_release); }
+
+  /// The owner, or somebody of the same user, has shortened or wiped the file: nothing in it is
+  /// believed.
+  [[nodiscard]] bool is_broken() const noexcept
+  {
+    const auto* header = reinterpret_cast<const agnocast_area_header*>(base_);
+    // In this order: the first look may be the one that finds the page gone.
+    return load_relaxed(header->magic) != AGNOCAST_AREA_MAGIC ||
+           (own_ != nullptr ? own_->is_broken() : area_guard_.is_broken());
+  }
+  /// Nothing that the owner wrote counts any more.
+  [[nodiscard]] bool is_gone() const noexcept { return is_broken() || is_dead(); }
+  [[nodiscard]] bool has_broken_doorbell() const noexcept { return bell_guard_.is_broken(); }
+  /// For what is said once about this process however often it misbehaves.
+  [[nodiscard]] bool first_complaint() const noexcept { return complained_.first(); }
 
   /// A structure in the control part, or nullptr if it would not lie there whole and aligned.
   template <class T>
@@ -78,9 +96,11 @@ class PeerArea
   std::uint64_t slot_bytes_ = 0;
   std::uint32_t epoch_ = 0;
   bool at_slot_ = true;
-  bool own_ = false;
+  const Area* own_ = nullptr;                           ///< if it is the own one
   mutable std::atomic<std::uint64_t> readable_end_{0};  ///< offset below which the heap is open
   mutable std::atomic<bool> marked_dead_{false};
+  os::BusGuard area_guard_, bell_guard_;
+  mutable Once complained_;
 };
 
 /// Whether the process that left an area behind is dead for certain.

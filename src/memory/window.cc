@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "abi/area_layout.h"
 #include "os/file.hpp"
 #include "os/map.hpp"
 
@@ -21,6 +22,15 @@ std::string describe(const WindowSetting& setting)
 }
 
 }  // namespace
+
+bool Window::is_possible(const WindowSetting& setting) noexcept
+{
+  constexpr std::uint64_t addresses_end = std::uint64_t{1} << 56;
+  return (setting.base | setting.bytes | setting.slot_bytes) % AGNOCAST_PAGE == 0 &&
+         setting.base != 0 && setting.slot_bytes >= AGNOCAST_SLOT_BYTES_MIN &&
+         setting.bytes >= setting.slot_bytes && setting.base < addresses_end &&
+         setting.bytes < addresses_end;
+}
 
 Result<Window> Window::reserve(const WindowSetting& setting)
 {

@@ -20,6 +20,7 @@ namespace agnocast::internal {
     case FailureKind::usage:
       throw UsageError(failure.text);
     case FailureKind::resource:
+    case FailureKind::broken_peer:
       break;
   }
   throw ResourceError(failure.text);

@@ -56,11 +56,22 @@ Failure foreign_process(const PublisherCore& publisher)
             "' belongs to the process that this one was forked from; create one of your own"};
 }
 
+void check_area(const PublisherCore& publisher)
+{
+  const Area& area = *Runtime::instance().context().area;
+  if (!area.is_broken()) return;
+  throw ResourceError("nothing can be published on '" + publisher.endpoint().topic +
+                      "': the area /dev/shm/agnocast@" + area.process() +
+                      " of this process was shortened or overwritten by another process of this "
+                      "user; restart this process");
+}
+
 }  // namespace
 
 LoanRequest open_loan(PublisherCore& publisher)
 {
   if (publisher.epoch() != current_epoch()) raise(foreign_process(publisher));
+  check_area(publisher);
   LoanHandle* loan = take_handle();
   loan->kind = Handle::Kind::loan;
   loan->references.store(1, std::memory_order_relaxed);
@@ -128,6 +139,7 @@ PublishStatus publish_loan(PublisherCore& publisher, Handle* handle)
   }
   auto* loan = static_cast<LoanHandle*>(handle);
   if (publisher.epoch() != current_epoch()) raise(foreign_process(publisher));
+  check_area(publisher);
   if (loan->publisher.get() != &publisher) {
     throw UsageError("publish on '" + topic + "' was given a loan of the publisher of '" +
                      loan->publisher->endpoint().topic +

@@ -12,8 +12,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "os/futex.hpp"
 
 namespace agnocast::internal::os {
 
@@ -43,7 +46,14 @@ StandardPlaces::~StandardPlaces()
 Descriptor open_shared(const std::string& name, int flags, mode_t mode)
 {
   const StandardPlaces taken;
-  return Descriptor(::shm_open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
+  // O_NONBLOCK: a FIFO that somebody put under one of our names must not hold us up.
+  Descriptor file(::shm_open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
+  struct stat status = {};
+  if (file && (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
+    file = Descriptor();
+    errno = ENOTSUP;
+  }
+  return file;
 }
 
 namespace {
@@ -61,6 +71,12 @@ bool is_within_limit(std::uint64_t end)
 bool unlink_shared(const std::string& name)
 {
   return ::shm_unlink(name.c_str()) == 0;
+}
+
+bool shared_exists(const std::string& name)
+{
+  struct stat status = {};
+  return ::lstat(("/dev/shm" + name).c_str(), &status) == 0 || errno != ENOENT;
 }
 
 namespace {
@@ -142,16 +158,44 @@ bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes)
   return error == 0;
 }
 
-bool lock_file(int fd)
+namespace {
+struct flock whole_file()
 {
   struct flock lock = {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  int status = 0;
-  do {
-    status = ::fcntl(fd, F_SETLKW, &lock);
-  } while (status != 0 && errno == EINTR);
-  return status == 0;
+  return lock;
+}
+}  // namespace
+
+pid_t lock_holder(int fd)
+{
+  struct flock lock = whole_file();
+  return ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
+}
+
+bool lock_file(int fd)
+{
+  constexpr std::int64_t patience_ns = 10'000'000'000;
+  std::int64_t deadline = monotonic_ns() + patience_ns;
+  std::int64_t step_ns = 20'000;
+  pid_t last_holder = 0;
+  for (;;) {
+    struct flock lock = whole_file();
+    if (::fcntl(fd, F_SETLK, &lock) == 0) return true;
+    if (errno != EACCES && errno != EAGAIN && errno != EINTR) return false;
+    // Many may be in line: as long as it moves, there is nothing wrong.
+    if (const pid_t holder = lock_holder(fd); holder != last_holder) {
+      last_holder = holder;
+      deadline = monotonic_ns() + patience_ns;
+    }
+    if (monotonic_ns() > deadline) {
+      errno = ETIMEDOUT;
+      return false;
+    }
+    sleep_ns(step_ns);
+    step_ns = std::min<std::int64_t>(2 * step_ns, 500'000);
+  }
 }
 
 void mark_as_made(int fd)

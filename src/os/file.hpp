@@ -60,6 +60,8 @@ struct FileStatus
 /// All of these give false, an empty optional or a closed descriptor on failure and leave errno.
 Descriptor open_shared(const std::string& name, int flags, mode_t mode = 0);
 bool unlink_shared(const std::string& name);
+/// Whether the name is taken, by whatever kind of file.
+bool shared_exists(const std::string& name);
 std::optional<FileStatus> status_of(int fd);
 std::optional<FileStatus> status_of_shared(const std::string& name);
 bool set_size(int fd, std::uint64_t bytes);
@@ -71,9 +73,12 @@ ssize_t read_at(int fd, void* target, std::size_t bytes, std::uint64_t offset);
 /// Secures backing memory without touching it.
 bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes);
 
-/// Waits for the write lock on the whole file. A classic record lock: it is the process's, dropped
+/// Waits for the write lock on the whole file, at most 10 s: whoever may open the file can keep the
+/// lock; errno is ETIMEDOUT then. A classic record lock: it is the process's, dropped
 /// at death, not inherited by fork, and lost when any descriptor of the file is closed.
 bool lock_file(int fd);
+/// Which process has the lock that lock_file() did not get; 0 if that cannot be known.
+pid_t lock_holder(int fd);
 
 /// As long as this description of an open file lives, is_being_made() is true for the file, in every
 /// process and pid namespace. The kernel forgets it when the process dies.

@@ -26,7 +26,7 @@ namespace agnocast::internal::os {
 /// Becomes readable when the process ends. Closed descriptor if the kernel has no such thing.
 Descriptor watch_process(pid_t pid);
 
-/// A thread with all signals blocked, which ends when `body` returns.
+/// A thread with all signals blocked but those of its own faults, which ends when `body` returns.
 class Thread
 {
  public:

@@ -74,6 +74,14 @@ bool send_to_queue(const std::string& name, const void* source, std::size_t byte
   return sent;
 }
 
+bool queue_exists(const std::string& name)
+{
+  const mqd_t queue = ::mq_open(name.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (queue < 0) return errno == EACCES;
+  ::mq_close(queue);
+  return true;
+}
+
 bool unlink_queue(const std::string& name)
 {
   return ::mq_unlink(name.c_str()) == 0;

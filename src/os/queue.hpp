@@ -38,6 +38,8 @@ class Queue
 
 /// Never blocks. False if there is no such queue, it is full, or it is closed to us.
 bool send_to_queue(const std::string& name, const void* source, std::size_t bytes);
+/// Whether the name is taken; false where there are no message queues.
+bool queue_exists(const std::string& name);
 bool unlink_queue(const std::string& name);
 
 }  // namespace agnocast::internal::os

@@ -28,7 +28,13 @@ std::string name_of(const char* text, std::size_t bytes)
 
 WindowSetting RegistryPages::window() const noexcept
 {
-  return {pages_->header.window_base, pages_->header.window_bytes, pages_->header.slot_bytes};
+  return {load_relaxed(pages_->header.window_base), load_relaxed(pages_->header.window_bytes),
+          load_relaxed(pages_->header.slot_bytes)};
+}
+
+bool RegistryPages::has_magic() const noexcept
+{
+  return load_acquire(pages_->header.magic) == AGNOCAST_REGISTRY_MAGIC;  // pairs with the ledger
 }
 
 std::optional<PeerIdentity> RegistryPages::process(std::uint32_t index) const
@@ -74,13 +80,17 @@ std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
     }
     auto identity = process(load_relaxed(record.process));
     if (!identity || identity->process_id != load_relaxed(record.process_id)) continue;
-    const EndpointView view{load_relaxed(record.id),
-                            std::move(*identity),
-                            load_relaxed(record.control_offset),
-                            load_relaxed(record.depth),
-                            static_cast<agnocast_history>(record.history),
-                            static_cast<agnocast_reliability>(record.reliability),
-                            static_cast<agnocast_durability>(record.durability)};
+    const std::uint8_t history = load_relaxed(record.history);
+    const std::uint8_t reliability = load_relaxed(record.reliability);
+    const std::uint8_t durability = load_relaxed(record.durability);
+    const EndpointView view{
+      load_relaxed(record.id),
+      std::move(*identity),
+      load_relaxed(record.control_offset),
+      load_relaxed(record.depth),
+      history == AGNOCAST_KEEP_ALL ? AGNOCAST_KEEP_ALL : AGNOCAST_KEEP_LAST,
+      reliability == AGNOCAST_RELIABLE ? AGNOCAST_RELIABLE : AGNOCAST_BEST_EFFORT,
+      durability == AGNOCAST_TRANSIENT_LOCAL ? AGNOCAST_TRANSIENT_LOCAL : AGNOCAST_VOLATILE};
     // The record may have been given to another endpoint while it was copied.
     if (is_live(record.state) && load_relaxed(record.id) == view.id) found.push_back(view);
   }
@@ -92,8 +102,8 @@ std::string RegistryPages::topic_type(std::uint32_t topic) const
   if (topic >= AGNOCAST_TOPIC_CAPACITY) return {};
   const agnocast_topic_record& record = pages_->topics[topic];
   return "'" + readable_type(name_of(record.type_name, AGNOCAST_NAME_BYTES)) + "' (" +
-         std::to_string(record.type_bytes) + " bytes, alignment " +
-         std::to_string(record.type_alignment) + ")";
+         std::to_string(load_relaxed(record.type_bytes)) + " bytes, alignment " +
+         std::to_string(load_relaxed(record.type_alignment)) + ")";
 }
 
 std::string readable_type(const std::string& mangled)

@@ -19,6 +19,8 @@ class RegistryPages
 
   [[nodiscard]] const agnocast_registry* raw() const noexcept { return pages_; }
   [[nodiscard]] WindowSetting window() const noexcept;
+  /// Whether the header still says that this is a registry.
+  [[nodiscard]] bool has_magic() const noexcept;
   [[nodiscard]] std::vector<PeerIdentity> processes() const;
   [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
                                                     agnocast_endpoint_kind kind) const;

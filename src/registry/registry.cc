@@ -1,6 +1,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "registry/registry.hpp"
 
+#include "base/log.hpp"
 #include "registry/host.hpp"
 
 namespace agnocast::internal {
@@ -8,6 +9,19 @@ namespace agnocast::internal {
 Result<std::unique_ptr<Registry>> Registry::open(const Settings& settings)
 {
   return open_user_registry(settings);
+}
+
+bool Registry::complain_if_broken() const
+{
+  if (!is_broken()) return false;
+  static Once said;
+  if (said.first()) {
+    log_warning(
+      "the registry of this domain was shortened or overwritten while processes use it: what is "
+      "connected stays connected, nothing new can be; end the processes of this domain and remove "
+      "its file in /dev/shm");
+  }
+  return true;
 }
 
 }  // namespace agnocast::internal

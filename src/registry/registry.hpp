@@ -77,6 +77,11 @@ class Registry
 
   /// True if it was removed or replaced meanwhile, because nobody was in it: open it again.
   [[nodiscard]] virtual bool is_gone() const = 0;
+  /// True if its pages cannot be believed any more: shortened or overwritten while it was in use.
+  /// Asked after a read, it says whether what was read counts.
+  [[nodiscard]] virtual bool is_broken() const = 0;
+  /// is_broken(), which it says to the user once.
+  [[nodiscard]] bool complain_if_broken() const;
   [[nodiscard]] virtual WindowSetting window() const = 0;
   /// Who may join this domain: chosen by its first process, taken over by all others.
   [[nodiscard]] virtual Permissions permissions() const = 0;

@@ -17,9 +17,11 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/atomic.hpp"
 #include "base/log.hpp"
 #include "ledger/ledger.h"
 #include "memory/names.hpp"
+#include "os/bus_guard.hpp"
 #include "os/failpoint.hpp"
 #include "os/file.hpp"
 #include "os/futex.hpp"
@@ -70,7 +72,11 @@ class UserRegistry final : public Registry
 
   Status start();
   [[nodiscard]] bool is_gone() const override;
-  [[nodiscard]] WindowSetting window() const override { return pages_.window(); }
+  [[nodiscard]] bool is_broken() const override
+  {
+    return guard_.is_broken() || !pages_.has_magic() || !(pages_.window() == window_);
+  }
+  [[nodiscard]] WindowSetting window() const override { return window_; }
   [[nodiscard]] Permissions permissions() const override { return permissions_; }
   Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
                                     const MakeProcess& make) override;
@@ -119,7 +125,10 @@ class UserRegistry final : public Registry
   [[nodiscard]] bool may_be_half_made() const;
   Result<bool> map(Locked& locked);
   void unmap();
-  void adopt(const os::FileStatus& status);
+  Status adopt(const os::FileStatus& status);
+  Failure damaged() const;
+  Failure kept_locked(pid_t holder) const;
+  Status admit_owner(const os::FileStatus& status) const;
   Failure cannot_open(int error) const;
   Failure explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const;
   agnocast_ledger_status initialize(agnocast_ledger& ledger) const;
@@ -133,6 +142,7 @@ class UserRegistry final : public Registry
   Permissions permissions_;
   std::mutex mutex_;
   RegistryPages pages_{nullptr};
+  os::BusGuard guard_;
   std::uint64_t inode_ = 0;
   WindowSetting window_{};    ///< as it was when we opened it
   std::uint64_t own_id_ = 0;  ///< of this process's record, once it has one
@@ -156,6 +166,11 @@ Failure UserRegistry::cannot_open(int error) const
               " belongs to another user; start its first process with "
               "AGNOCAST_ACCESS=group:<name> or AGNOCAST_ACCESS=all, or use another "
               "AGNOCAST_DOMAIN_ID";
+      break;
+    case ELOOP:
+    case EISDIR:
+    case ENOTSUP:
+      text += "something else has its name, which is no regular file; remove it";
       break;
     case EROFS:
       text += "/dev/shm is read-only; mount it writable with 'mount -o remount,rw /dev/shm'";
@@ -185,6 +200,22 @@ Failure UserRegistry::cannot_open(int error) const
   return {FailureKind::registry, std::move(text)};
 }
 
+Failure UserRegistry::kept_locked(pid_t holder) const
+{
+  return {FailureKind::registry,
+          "the registry /dev/shm" + name_ + " cannot be locked: " +
+            (holder > 0 ? "process " + std::to_string(holder) : std::string("another process")) +
+            " keeps its lock for more than 10 s; continue it if it is stopped, or end it"};
+}
+
+Failure UserRegistry::damaged() const
+{
+  return {FailureKind::registry,
+          "the registry /dev/shm" + name_ +
+            " is damaged: something shortened or overwrote it; end the processes of this domain "
+            "and remove the file"};
+}
+
 Failure UserRegistry::explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const
 {
   const std::string object = "the registry /dev/shm" + name_;
@@ -204,8 +235,7 @@ Failure UserRegistry::explain(agnocast_ledger_status status, const agnocast_ledg
                 ": end the processes of the other version and remove the file, or use another "
                 "AGNOCAST_DOMAIN_ID"};
     case AGNOCAST_LEDGER_CORRUPT:
-      return {FailureKind::registry,
-              object + " is damaged: end the processes of this domain and remove the file"};
+      return damaged();
     case AGNOCAST_LEDGER_NO_PROCESS_SLOT:
       return {
         FailureKind::resource,
@@ -265,12 +295,18 @@ Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
       log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
     }
     AGNOCAST_FAILPOINT("registry.before_lock");
-    if (!os::lock_file(locked->file.get())) return cannot_open(errno);
+    if (!os::lock_file(locked->file.get())) {
+      if (errno == ETIMEDOUT) return kept_locked(os::lock_holder(locked->file.get()));
+      return cannot_open(errno);
+    }
     AGNOCAST_FAILPOINT("registry.locked");
     const auto status = os::status_of(locked->file.get());
     if (!status) return cannot_open(errno);
     if (status->links != 0) {
       if (inode_ != 0 && status->inode != inode_) return cannot_open(ENOENT);
+      if (inode_ != 0 && (status->bytes != sizeof(agnocast_registry) || is_broken())) {
+        return damaged();
+      }
       break;
     }
     // Its last process removed it between our open and our lock; another one is to be made.
@@ -325,8 +361,7 @@ Status UserRegistry::start()
     }
     const auto status = os::status_of((*locked)->file.get());
     if (!status) return cannot_open(errno);
-    adopt(*status);
-    return Nothing{};
+    return adopt(*status);
   }
   return Failure{FailureKind::registry, "the registry /dev/shm" + name_ +
                                           " is removed again and again by others; try again"};
@@ -357,6 +392,7 @@ Result<bool> UserRegistry::map(Locked& locked)
   void* address = os::map_file(nullptr, sizeof(agnocast_registry), fd, false);
   if (address == nullptr) return cannot_open(errno);
   pages_ = RegistryPages(static_cast<const agnocast_registry*>(address));
+  guard_ = os::BusGuard(address, sizeof(agnocast_registry), false);
   locked.ledger.pages = static_cast<const std::uint8_t*>(address);
   agnocast_ledger_status outcome = agnocast_ledger_check(&locked.ledger);
   const bool fresh = outcome == AGNOCAST_LEDGER_BLANK;
@@ -368,16 +404,39 @@ Result<bool> UserRegistry::map(Locked& locked)
 void UserRegistry::unmap()
 {
   if (pages_.raw() == nullptr) return;
+  guard_.release();
   os::unmap(const_cast<agnocast_registry*>(pages_.raw()), sizeof(agnocast_registry));
   pages_ = RegistryPages(nullptr);
 }
 
+// Whoever makes the registry decides who sees all messages of the domain. Another user may only
+// decide what this process has agreed to itself.
+Status UserRegistry::admit_owner(const os::FileStatus& status) const
+{
+  if (status.uid == 0 || status.uid == os::effective_user()) return Nothing{};
+  const bool for_all = (status.mode & 0006) != 0;
+  const long group = static_cast<long>(status.gid);
+  auto own = Permissions::from(settings_);
+  if (own && (own->shared == 0666 || (own->shared == 0660 && !for_all && own->group == group))) {
+    return Nothing{};
+  }
+  return Failure{
+    FailureKind::registry,
+    "the registry /dev/shm" + name_ + " belongs to user " + std::to_string(status.uid) +
+      " and admits " + (for_all ? "everybody" : "group " + std::to_string(group)) +
+      ", who could read all that this process publishes: set AGNOCAST_ACCESS=" +
+      (for_all ? "all" : "group:<name>") + " to join it, or use another AGNOCAST_DOMAIN_ID"};
+}
+
 // All processes of a domain must be able to look at each other's holds, so the registry's mode says
 // who may.
-void UserRegistry::adopt(const os::FileStatus& status)
+Status UserRegistry::adopt(const os::FileStatus& status)
 {
   inode_ = status.inode;
+  // Read once: what is checked here is what is used from now on.
   window_ = pages_.window();
+  if (!Window::is_possible(window_)) return damaged();
+  if (Status admitted = admit_owner(status); !admitted) return admitted;
   if ((status.mode & 0006) != 0) {
     permissions_ = {0444, 0666, -1};
   } else if ((status.mode & 0060) != 0) {
@@ -385,6 +444,7 @@ void UserRegistry::adopt(const os::FileStatus& status)
   } else {
     permissions_ = {};
   }
+  return Nothing{};
 }
 
 void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
@@ -400,7 +460,8 @@ void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
       dead = remains == Remains::dead || remains == Remains::none;
     }
     if (!dead) continue;
-    unlink_objects(process.process);
+    // A record that lies must not cost a living process its names.
+    if (examine_area(process.process).state != Remains::alive) unlink_objects(process.process);
     agnocast_ledger_remove_process(&locked.ledger, process.slot, process.process_id);
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -425,7 +486,7 @@ agnocast_ledger_status UserRegistry::find_slot(const agnocast_ledger& ledger,
                                                const IsUsableSlot& is_usable,
                                                std::uint32_t& slot) const
 {
-  std::uint32_t first = pages_.raw()->header.next_slot;
+  std::uint32_t first = load_relaxed(pages_.raw()->header.next_slot);
   for (std::uint32_t i = 0; i < AGNOCAST_PROCESS_CAPACITY; ++i) {
     const agnocast_ledger_status status = agnocast_ledger_free_slot(&ledger, first, &slot);
     if (status != AGNOCAST_LEDGER_OK || is_usable(slot)) return status;
@@ -487,7 +548,11 @@ bool UserRegistry::recover(const PeerIdentity& process)
   auto locked = lock(false);
   if (!locked) return false;
   const auto& record = pages_.raw()->processes[process.slot];
-  if (record.state != AGNOCAST_LIVE || record.id != process.process_id) return true;
+  // Pairs with the ledger's store of the state.
+  if (load_acquire(record.state) != AGNOCAST_LIVE ||
+      load_relaxed(record.id) != process.process_id) {
+    return true;
+  }
   const Remains remains = examine_area(process.process).state;
   const std::uint64_t here = os::pid_namespace();
   const bool ended =

@@ -110,6 +110,7 @@ void ControlThread::work()
   receive_announcements();
   watch_new_peers();
   look_for_deaths();
+  complain_of_broken();
   // One that is ready and means no death is not ours any more, or its number is another's by now:
   // watched anew in the next round.
   std::erase_if(watches_, [](Watch& watch) {
@@ -239,6 +240,33 @@ void ControlThread::look_for_deaths()
   AGNOCAST_FAILPOINT("death.cleaned");
   for (const auto& subscription : runtime_->subscriptions()) subscription->refresh_if_changed();
   runtime_->ring_own_doorbells();
+}
+
+// What somebody has shortened, said once; the message path keeps off it by itself.
+void ControlThread::complain_of_broken()
+{
+  if (area_->is_broken() && area_said_.first()) {
+    log_warning("the area /dev/shm" + area_name(area_->process()) +
+                " of this process was shortened or overwritten by another one of this user: its "
+                "messages are lost; restart this process");
+  }
+  if (area_->has_broken_doorbell() && bell_said_.first()) {
+    log_warning("the doorbell /dev/shm" + doorbell_name(area_->process()) +
+                " of this process was shortened by another one: it looks for messages every few "
+                "milliseconds instead of being woken; restart this process");
+  }
+  bool any = false;
+  for (const auto& peer : runtime_->context().peers->mapped()) {
+    if (!peer->is_broken()) continue;
+    any = true;
+    if (!peer->is_dead() && peer->first_complaint()) {
+      log_warning("/dev/shm" + area_name(peer->identity().process) + " of process " +
+                  std::to_string(peer->identity().pid) +
+                  " was shortened or overwritten; nothing of that process counts any more: end it");
+    }
+  }
+  if (!any) return;
+  for (const auto& subscription : runtime_->subscriptions()) subscription->drop_broken();
 }
 
 void ControlThread::reclaim()

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
 #include "memory/area.hpp"
 #include "memory/peer.hpp"
 #include "os/process.hpp"
@@ -51,6 +52,7 @@ class ControlThread
   void receive_announcements();
   void watch_new_peers();
   void look_for_deaths();
+  void complain_of_broken();
   void reclaim();
   void retry_unreachable();
   [[nodiscard]] int timeout_ms();
@@ -68,6 +70,7 @@ class ControlThread
   bool has_messages_ = false;
   bool has_unreachable_ = false;
   bool has_unsettled_ = false;  ///< changes of the registry that could not be made yet
+  Once area_said_, bell_said_;
 };
 
 }  // namespace agnocast::internal

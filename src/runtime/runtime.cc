@@ -8,6 +8,7 @@
 #include "base/epoch.hpp"
 #include "base/log.hpp"
 #include "base/sanitizer.hpp"
+#include "os/bus_guard.hpp"
 #include "os/failpoint.hpp"
 #include "os/futex.hpp"
 #include "os/map.hpp"
@@ -128,6 +129,7 @@ Status Runtime::join()
 Status Runtime::join_locked()
 {
   install_fork_handlers();
+  os::install_bus_guard();
   auto settings = read_settings();
   if (!settings) return std::move(settings.failure());
   settings_ = std::move(*settings);
@@ -184,7 +186,8 @@ Status Runtime::enter_registry()
   const std::vector<std::uint32_t> occupied = occupied_slots();
   auto ticket = registry_->add_process(
     [&](std::uint32_t slot) {
-      return std::find(occupied.begin(), occupied.end(), slot) == occupied.end();
+      return slot < window_->slots() &&
+             std::find(occupied.begin(), occupied.end(), slot) == occupied.end();
     },
     [this](std::uint32_t slot) { return make_process(slot); });
   if (!ticket) return std::move(ticket.failure());
@@ -234,9 +237,15 @@ Result<std::string> Runtime::free_name()
   for (int suffix = 0; suffix < 1000; ++suffix) {
     const std::string name = suffix == 0 ? pid : pid + "." + std::to_string(suffix);
     const Remains remains = examine_area(name).state;
-    // What a dead process left under our number is swept away by now. What is still there belongs
-    // to a process in another pid namespace that shares /dev/shm.
-    if (remains == Remains::none) return name;
+    if (remains != Remains::none) continue;
+    // What a dead process left under our number is swept away by now; what is still there belongs
+    // to a process in another pid namespace that shares /dev/shm. Another user's file stays: in a
+    // sticky folder only its owner removes it.
+    os::unlink_queue(queue_name(name));
+    os::unlink_shared(doorbell_name(name));
+    if (!os::shared_exists(doorbell_name(name)) && !os::queue_exists(queue_name(name))) {
+      return name;
+    }
   }
   return Failure{FailureKind::resource,
                  "all names /dev/shm/agnocast@" + pid + "[.n] are taken; remove the stale ones"};

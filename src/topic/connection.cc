@@ -10,6 +10,10 @@
 
 namespace agnocast::internal {
 
+namespace {
+constexpr int steps_max = 256;
+}
+
 Connection::Connection(Context& context, const ConnectionSetup& setup,
                        const EndpointView& publisher, std::shared_ptr<PeerArea> area,
                        const agnocast_ring* ring, Start start)
@@ -128,12 +132,17 @@ bool Connection::skip_gone() noexcept
 const agnocast_ring_entry* Connection::next_entry() noexcept
 {
   if (broken_) return nullptr;
+  if (area_->is_broken()) {
+    broken_ = true;
+    return nullptr;
+  }
   if (entries_ == nullptr && !locate_entries()) {
     broken_ = true;
     return nullptr;
   }
-  // As often as there are entries, and a little more for a publisher that overtakes us.
-  for (std::uint64_t i = 0; i < 2 * entry_mask_ + 66; ++i) {
+  // Few steps do, since skip_gone() goes to the tail at once; a publisher that overtakes us, or
+  // lies, does not keep us here.
+  for (int i = 0; i < steps_max; ++i) {
     const agnocast_ring_entry& entry = entries_[cursor_ & entry_mask_];
     // Pairs with the store of seq in publish().
     if (load_acquire(entry.seq) == cursor_) return &entry;
@@ -175,7 +184,7 @@ bool Connection::is_held() const noexcept
 
 ReceivedHandle* Connection::take(const void*& address) noexcept
 {
-  for (;;) {
+  for (int i = 0; i < steps_max; ++i) {
     const agnocast_ring_entry* entry = next_entry();
     if (entry == nullptr) return nullptr;
     const auto hold = reserve_hold();
@@ -205,6 +214,7 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
     AGNOCAST_FAILPOINT("take.taken");
     return &handle;
   }
+  return nullptr;
 }
 
 void Connection::release_hold(std::uint32_t hold) noexcept

@@ -101,10 +101,15 @@ bool PublisherCore::make_ring(std::uint32_t entries_log2)
   const std::size_t bytes = count * sizeof(agnocast_ring_entry);
   const std::uint64_t offset = context_.area->allocate_control(bytes);
   if (offset == 0) return false;
+  std::vector<void*> messages(count, nullptr);
+  for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
+    messages[seq & (count - 1)] = messages_[seq & entry_mask_];
+  }
   agnocast_ring_entry* const old_entries = entries_;
   const std::uint64_t old_mask = entry_mask_;
   entries_ = context_.area->at<agnocast_ring_entry>(offset);
   entry_mask_ = count - 1;
+  messages_ = std::move(messages);
   for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
     const agnocast_ring_entry& from = old_entries[seq & old_mask];
     entry(seq).stamp_ns = from.stamp_ns;
@@ -155,7 +160,8 @@ void PublisherCore::free_message(void* message) noexcept
 
 void PublisherCore::destroy_message(void* message) noexcept
 {
-  setup_.destroy(message);
+  // What stood in a wiped area is no object any more.
+  if (!context_.area->is_broken()) setup_.destroy(message);
   AGNOCAST_FAILPOINT("reclaim.destroyed");
   free_message(message);
 }
@@ -177,6 +183,7 @@ bool PublisherCore::publish(void* message)
                 static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns));
   AGNOCAST_FAILPOINT("publish.stamped");
   // Pairs with the load in Connection::take: who sees this address sees that seq was 0 before.
+  messages_[seq & entry_mask_] = message;
   store_release(slot.address, std::uint64_t{reinterpret_cast<std::uintptr_t>(message)});
   AGNOCAST_FAILPOINT("publish.addressed");
   store_release(slot.seq, seq);  // pairs with the first load in Connection::take
@@ -200,7 +207,7 @@ bool PublisherCore::publish(void* message)
 void PublisherCore::retire_oldest()
 {
   agnocast_ring_entry& slot = entry(tail_);
-  retired_.push_back({tail_, reinterpret_cast<void*>(load_relaxed(slot.address))});
+  retired_.push_back({tail_, messages_[tail_ & entry_mask_]});
   store_seq_cst(slot.seq, std::uint64_t{0});  // (A) of the retire race; pairs with Connection::take
   AGNOCAST_FAILPOINT("retire.emptied");
   ++tail_;
@@ -224,7 +231,7 @@ void PublisherCore::refresh()
 {
   // Before the records are read: what changes after this is seen at the next look. Pairs with the
   // fence after the registry's stores.
-  seen_generation_ = load_seq_cst(*generation_);
+  const std::uint64_t generation = load_seq_cst(*generation_);
   std::vector<Peer> peers;
   std::vector<PeerIdentity> unreachable;
   std::uint64_t retention = setup_.endpoint.depth;
@@ -233,14 +240,36 @@ void PublisherCore::refresh()
     retention = std::max<std::uint64_t>(retention, std::min<std::uint32_t>(view.depth, 1u << 16));
     if (!add_peer(view, peers)) unreachable.push_back(view.process);
   }
+  if (context_.registry->complain_if_broken()) return;  // what was read does not count
+  keep_unlisted_holders(peers);
   holds_.reserve(peers.size() * AGNOCAST_HOLDS_MAX);  // gather_holds() must not allocate
   peers_ = std::move(peers);
   unreachable_ = std::move(unreachable);
+  seen_generation_ = generation;
   if (retention >= entry_mask_ + 1 &&
       !make_ring(static_cast<std::uint32_t>(std::bit_width(retention)))) {
     retention = entry_mask_;  // no memory for what the newcomer asks; what we have serves
   }
   retention_ = retention;
+}
+
+// The registry's word alone does not end a hold: it can be written by all who may join. Only the
+// subscriber itself, or its death.
+void PublisherCore::keep_unlisted_holders(std::vector<Peer>& peers)
+{
+  for (Peer& old : peers_) {
+    const bool listed =
+      std::any_of(peers.begin(), peers.end(), [&](const Peer& peer) { return peer.id == old.id; });
+    // Pairs with the store in SubscriptionCore::start.
+    if (listed || old.area->is_gone() ||
+        load_acquire(old.subscription->subscription_id) != old.id ||
+        find_connection(old) == nullptr) {
+      continue;
+    }
+    peers.push_back(old);
+    peers.back().depth = 0;
+    peers.back().is_unlisted = true;
+  }
 }
 
 bool PublisherCore::add_peer(const EndpointView& view, std::vector<Peer>& peers)
@@ -250,10 +279,15 @@ bool PublisherCore::add_peer(const EndpointView& view, std::vector<Peer>& peers)
   if (known != peers_.end()) {
     peers.push_back(*known);
     peers.back().depth = view.depth;
+    peers.back().is_unlisted = false;
     return true;
   }
   auto area = context_.peers->get(view.process, PeerUse::control);
   if (!area) {
+    if (area.failure().kind == FailureKind::broken_peer) {
+      if (unreachable_said_.first()) log_warning(area.failure().text);
+      return true;  // a lie: it holds nothing that could be seen
+    }
     // Gone meanwhile, or a limit of this process: until it is known, its holds must be respected.
     unreachable_why_ = area.failure().text;
     return false;
@@ -335,7 +369,7 @@ bool PublisherCore::gather_holds()
       if (const std::uint64_t seq = load_seq_cst(connection->holds[i]); seq != 0)
         holds_.push_back(seq);
     }
-    if (holds_.size() != before && peer.area->is_dead()) holds_.resize(before);
+    if (holds_.size() != before && peer.area->is_gone()) holds_.resize(before);
   }
   return true;
 }
@@ -359,7 +393,7 @@ std::uint64_t PublisherCore::slowest_cursor(bool blocking_only)
 {
   std::uint64_t slowest = head_ + 1;
   for (Peer& peer : peers_) {
-    if (peer.depth == 0 || (blocking_only && !peer.blocks) || peer.area->is_dead()) continue;
+    if (peer.depth == 0 || (blocking_only && !peer.blocks) || peer.area->is_gone()) continue;
     const agnocast_connection* connection = find_connection(peer);
     if (connection != nullptr) {
       // Pairs with the store in Connection::take, after the hold was set.
@@ -391,7 +425,9 @@ bool PublisherCore::wait_for_room(std::unique_lock<os::ShortLock>& lock)
     os::Woken woken = os::Woken::yes;
     if (!has_room()) {
       lock.unlock();
-      woken = os::futex_wait(&word, seen, deadline);
+      const std::int64_t until = context_.area->look_again_at(deadline);
+      woken = os::futex_wait(&word, seen, until);
+      if (until != deadline) woken = os::Woken::yes;
       lock.lock();
     }
     // Pairs with the load in Connection::tell_publisher; the last of several that wait clears it.
@@ -430,6 +466,9 @@ std::size_t PublisherCore::reclaim_early()
     {
       const std::lock_guard lock(mutex_);
       refresh_if_changed();
+      std::erase_if(peers_, [&](Peer& peer) {
+        return peer.is_unlisted && (peer.area->is_gone() || find_connection(peer) == nullptr);
+      });
       if (setup_.endpoint.durability == AGNOCAST_VOLATILE || closed_) {
         const std::uint64_t wanted = slowest_cursor(false);
         while (tail_ <= head_ && tail_ < wanted && unreachable_.empty()) retire_oldest();
@@ -447,7 +486,7 @@ bool PublisherCore::awaits_reader()
   const std::lock_guard lock(mutex_);
   refresh_if_changed();
   return live_count() != 0 && std::any_of(peers_.begin(), peers_.end(), [&](Peer& peer) {
-           return peer.id < ticket_.id && peer.depth != 0 && !peer.area->is_dead() &&
+           return peer.id < ticket_.id && peer.depth != 0 && !peer.area->is_gone() &&
                   find_connection(peer) == nullptr;
          });
 }
@@ -487,7 +526,7 @@ bool PublisherCore::is_finished()
   refresh_if_changed();
   if (!unreachable_.empty()) return false;
   return std::none_of(peers_.begin(), peers_.end(), [&](Peer& peer) {
-    return !peer.area->is_dead() && find_connection(peer) != nullptr;
+    return !peer.area->is_gone() && find_connection(peer) != nullptr;
   });
 }
 

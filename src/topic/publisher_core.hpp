@@ -115,6 +115,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
     std::uint32_t holds_capacity = 0;                 ///< of the connection, checked
     std::uint32_t depth = 0;                          ///< 0: closed, only its holds count
     bool blocks = false;                              ///< keep_all and reliable
+    bool is_unlisted = false;  ///< not in the registry any more, but its holds stand
   };
   /// Messages to destroy once the lock is given back. What does not fit waits for the next time.
   struct Unheld
@@ -140,6 +141,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void refresh_if_changed() noexcept;
   void refresh();
   bool add_peer(const EndpointView& view, std::vector<Peer>& peers);
+  void keep_unlisted_holders(std::vector<Peer>& peers);
   bool wait_for_room(std::unique_lock<os::ShortLock>& lock);
   [[nodiscard]] std::uint64_t slowest_cursor(bool blocking_only);
   const agnocast_connection* find_connection(Peer& peer) const;
@@ -166,7 +168,10 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   agnocast_ring_entry* entries_ = nullptr;
   std::uint64_t entry_mask_ = 0;
   std::vector<std::pair<std::uint64_t, std::size_t>>
-    entry_blocks_;          ///< offset and bytes; last is used
+    entry_blocks_;  ///< offset and bytes; last is used
+  /// As in the entries: which message to destroy is never read from the area, where another process
+  /// of the same user may have wiped it.
+  std::vector<void*> messages_;
   std::uint64_t head_ = 0;  ///< as in the ring
   std::uint64_t tail_ = 1;
   std::uint64_t retention_ = 0;

@@ -59,7 +59,7 @@ Status SubscriptionCore::start()
   shared_ = shared;
   ticket_ = *ticket;
   AGNOCAST_FAILPOINT("subscription.registered");
-  store_relaxed(shared_->subscription_id, ticket_.id);
+  store_release(shared_->subscription_id, ticket_.id);  // pairs with keep_unlisted_holders()
   generation_ = context_.registry->topic_generation(ticket_.topic);
   refresh();
   return Nothing{};
@@ -119,10 +119,16 @@ void SubscriptionCore::refresh_locked()
   if ((state_.load(std::memory_order_relaxed) & closed_bit) != 0) return;
   // Before the records are read: what changes after this is seen at the next look. Pairs with the
   // fence after the registry's stores.
-  seen_generation_ = load_seq_cst(*generation_);
+  const std::uint64_t generation = load_seq_cst(*generation_);
+  const auto views = context_.registry->endpoints(ticket_.topic, AGNOCAST_PUBLISHER);
+  if (context_.registry->complain_if_broken()) return;  // what was read does not count
+  seen_generation_ = generation;
   starting_.clear();
   unreachable_.clear();
-  const auto views = context_.registry->endpoints(ticket_.topic, AGNOCAST_PUBLISHER);
+  std::erase_if(ignored_, [&](std::uint64_t id) {
+    return std::none_of(views.begin(), views.end(),
+                        [&](const EndpointView& view) { return view.id == id; });
+  });
   for (const auto& connection : connections_) {
     const bool is_there = std::any_of(views.begin(), views.end(), [&](const EndpointView& view) {
       return view.id == connection->publisher_id();
@@ -133,7 +139,9 @@ void SubscriptionCore::refresh_locked()
   for (const EndpointView& view : views) {
     const bool known = std::any_of(connections_.begin(), connections_.end(),
                                    [&](const auto& c) { return c->publisher_id() == view.id; });
-    if (!known) connect(view);
+    if (!known && std::find(ignored_.begin(), ignored_.end(), view.id) == ignored_.end()) {
+      connect(view);
+    }
   }
 }
 
@@ -160,13 +168,23 @@ std::uint64_t SubscriptionCore::free_connection_place()
 void SubscriptionCore::connect(const EndpointView& publisher)
 {
   auto area = context_.peers->get(publisher.process, PeerUse::messages);
+  if (!area && area.failure().kind == FailureKind::broken_peer) {
+    ignored_.push_back(publisher.id);
+    if (unreachable_said_.first()) log_warning(area.failure().text);
+    return;
+  }
   if (!area) {
     unreachable_.push_back(publisher.process);
     unreachable_why_ = area.failure().text;
     return;
   }
   const auto* ring = (*area)->at<agnocast_ring>(publisher.control_offset);
-  if (ring == nullptr) return;  // a lie: there is nothing to read
+  if (ring == nullptr || (*area)->is_broken()) return;  // a lie: there is nothing to read
+  // Pairs with the store in PublisherCore::start. Looked at again below.
+  if (load_seq_cst(ring->publisher_id) != publisher.id) {
+    starting_.push_back(std::move(*area));
+    return;
+  }
   const std::uint64_t place = free_connection_place();
   if (place == 0) {
     unreachable_.push_back(publisher.process);
@@ -221,15 +239,27 @@ void SubscriptionCore::drop_finished_locked()
   });
 }
 
+void SubscriptionCore::drop_broken()
+{
+  const std::lock_guard lock(mutex_);
+  for (const auto& connection : connections_) {
+    if (connection->area().is_broken()) static_cast<void>(connection->peek());
+  }
+  drop_broken_locked();
+  drop_finished_locked();
+}
+
 void SubscriptionCore::drop_broken_locked()
 {
   for (const auto& connection : connections_) {
     if (!connection->is_broken()) continue;
-    connection->draining.store(true, std::memory_order_release);
-    if (broken_said_.first()) {
+    if (connection->draining.exchange(true, std::memory_order_acq_rel)) continue;
+    ignored_.push_back(connection->publisher_id());
+    if (connection->area().first_complaint()) {
       log_warning("topic '" + endpoint_.topic + "': process " +
                   std::to_string(connection->area().identity().pid) +
-                  " published something impossible; its messages are ignored from now on");
+                  " published something impossible or shortened its area; its messages are ignored "
+                  "from now on: end or repair that program");
     }
   }
 }

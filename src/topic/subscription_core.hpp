@@ -56,6 +56,9 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   /// those that are dead. True if there are any left to try.
   bool retry_unreachable();
 
+  /// For the control thread: lets go of publishers whose areas are broken.
+  void drop_broken();
+
   /// Called by the last ipc_shared_ptr of a message, on any thread.
   void release(ReceivedHandle& handle) noexcept;
 
@@ -122,7 +125,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::vector<PeerIdentity> unreachable_;  ///< processes that could not be mapped
   std::string unreachable_why_;
   Once unreachable_said_;
-  Once broken_said_;
+  std::vector<std::uint64_t> ignored_;  ///< publishers that wrote something impossible
   std::function<void()> on_room_;
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<bool> wants_room_{false};

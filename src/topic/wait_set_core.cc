@@ -118,12 +118,13 @@ bool WaitSetCore::wait(std::int64_t deadline_ns, std::int64_t spin_ns,
     AGNOCAST_FAILPOINT("wait.looked");
     bool stopped = false;
     os::Woken woken = os::Woken::yes;
-    if (!ready && !(stopped = is_stopped(stop))) woken = os::futex_wait(word_, seen, deadline_ns);
+    const std::int64_t until = context_.area->look_again_at(deadline_ns);
+    if (!ready && !(stopped = is_stopped(stop))) woken = os::futex_wait(word_, seen, until);
     store_seq_cst(*sleeping_, 0u);  // pairs with wake_sleepers()
     AGNOCAST_FAILPOINT("wait.awake");
     if (ready) return true;
     if (stopped) return false;
-    if (woken == os::Woken::timed_out) return any_ready();
+    if (woken == os::Woken::timed_out && until == deadline_ns) return any_ready();
   }
 }
 
