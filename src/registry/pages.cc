@@ -68,13 +68,16 @@ std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
     std::min(load_acquire(pages_->header.endpoints_end), AGNOCAST_ENDPOINT_CAPACITY);
   for (std::uint32_t i = 0; i < end; ++i) {
     const agnocast_endpoint_record& record = pages_->endpoints[i];
+    // Before the state word: a record whose id is the same before and after was one endpoint's all
+    // the time, since ids are given out once. Pairs with the ledger's store of the body.
+    const std::uint64_t id = load_acquire(record.id);
     if (!is_live(record.state) || load_relaxed(record.topic) != topic ||
         load_relaxed(record.kind) != kind) {
       continue;
     }
     auto identity = process(load_relaxed(record.process));
     if (!identity || identity->process_id != load_relaxed(record.process_id)) continue;
-    const EndpointView view{load_relaxed(record.id),
+    const EndpointView view{id,
                             std::move(*identity),
                             load_relaxed(record.control_offset),
                             load_relaxed(record.depth),
@@ -82,7 +85,8 @@ std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
                             static_cast<agnocast_reliability>(record.reliability),
                             static_cast<agnocast_durability>(record.durability)};
     // The record may have been given to another endpoint while it was copied.
-    if (is_live(record.state) && load_relaxed(record.id) == view.id) found.push_back(view);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (is_live(record.state) && load_relaxed(record.id) == id) found.push_back(view);
   }
   return found;
 }
