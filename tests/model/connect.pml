@@ -23,7 +23,7 @@
 #define PUBLISHER_ID(place) (2 + (place))
 #define RING_ID(ring) (5 + (ring))
 #define WORDS 7
-#include "memory.h"
+#include "memory.inc"
 
 /* The registry. */
 bit subscribed;

@@ -22,7 +22,7 @@
 #define CURSOR 1
 #define SLEEPING 2
 #define WORDS 3
-#include "memory.h"
+#include "memory.inc"
 
 bit unconnected = 1; /* registered */
 bit moved;           /* the topic's generation is not what the publisher saw */

@@ -35,7 +35,7 @@
 #define HOLDS_END 17
 #define HOLD(hold) (18 + (hold))
 #define WORDS 20
-#include "memory.h"
+#include "memory.inc"
 
 #define UNKNOWN 0
 #define OPEN 1

@@ -25,7 +25,7 @@
 #define WOKEN 6
 #define WANTS_ROOM 7
 #define WORDS 8
-#include "memory.h"
+#include "memory.inc"
 
 byte scenario;
 #define TWO 0

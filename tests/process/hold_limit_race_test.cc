@@ -112,8 +112,8 @@ bool is_asleep(pid_t thread)
   return name_end != std::string::npos && text[name_end + 2] == 'S';
 }
 
-// A subscription that looks at nothing does not connect to a publisher that came after it. The first
-// message is kept for it until it leaves, which nobody but the registry tells.
+// A subscription that looks at nothing does not connect to a publisher that came after it. The
+// first message is kept for it until it leaves, which nobody but the registry tells.
 TEST(KeepAll, ASubscriptionThatLeavesWithoutHavingConnectedWakesWhoWaitsForIt)
 {
   Process process([](Channel& channel) {
