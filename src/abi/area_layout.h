@@ -48,7 +48,8 @@ struct agnocast_area_header
   uint64_t reserved0[3];
   /* A robust futex that the control thread holds: its thread id while the process lives. */
   uint32_t alive __attribute__((aligned(64)));
-  uint32_t reserved1[15];
+  uint32_t unmarked; /* 1: the kernel does not mark `alive` at death; only the pid tells then */
+  uint32_t reserved1[14];
   /* Offset from the start of the area below which the heap is backed by memory. Only grows. */
   uint64_t secured_end __attribute__((aligned(64)));
   uint64_t reserved2[7];

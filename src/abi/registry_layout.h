@@ -22,7 +22,8 @@
  * If the writer dies half-way: before the state word, the record is still free and will be written
  * anew; between state word and high-water mark, the record is out of sight and its index is the
  * next to be given out; before the generation, the topic's other ends learn of it at the next
- * change or when the dead process is removed.
+ * change or when the dead process is removed. An endpoint's record that was freed keeps its body:
+ * who removes its process, or uses the record again, advances that topic's generation once more.
  */
 #ifndef AGNOCAST_ABI_REGISTRY_LAYOUT_H
 #define AGNOCAST_ABI_REGISTRY_LAYOUT_H

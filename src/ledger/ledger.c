@@ -265,6 +265,15 @@ static enum agnocast_ledger_status drop_endpoint(struct agnocast_ledger* ledger,
   return advance_topic(ledger, topic);
 }
 
+/* Who freed this record may have died before the topic's other ends were told: told now, while the
+ * record still says which topic it was. */
+static enum agnocast_ledger_status tell_topic_of(struct agnocast_ledger* ledger, uint32_t index)
+{
+  const uint32_t topic = load32(&registry_of(ledger)->endpoints[index].topic);
+
+  return topic < AGNOCAST_TOPIC_CAPACITY ? advance_topic(ledger, topic) : AGNOCAST_LEDGER_OK;
+}
+
 /* A cleaner that died half-way may have freed the endpoints and not their topics. */
 static enum agnocast_ledger_status drop_unused_topics(struct agnocast_ledger* ledger)
 {
@@ -293,9 +302,12 @@ enum agnocast_ledger_status agnocast_ledger_remove_process(struct agnocast_ledge
   for (i = 0; i < end; i++) {
     const struct agnocast_endpoint_record* endpoint = &registry->endpoints[i];
 
-    if (load32(&endpoint->state) == AGNOCAST_LIVE && load32(&endpoint->process) == process &&
-        load64(&endpoint->process_id) == process_id)
+    if (load32(&endpoint->process) != process || load64(&endpoint->process_id) != process_id)
+      continue;
+    if (load32(&endpoint->state) == AGNOCAST_LIVE)
       TRY(drop_endpoint(ledger, i));
+    else
+      TRY(tell_topic_of(ledger, i));
   }
   TRY(drop_unused_topics(ledger));
   TRY(store32(ledger, process_offset(process) + OFFSET_OF(struct agnocast_process_record, state),
@@ -402,6 +414,7 @@ enum agnocast_ledger_status agnocast_ledger_add_endpoint(
   record.reliability = endpoint->reliability;
   record.durability = endpoint->durability;
   copy_name(record.node, endpoint->node, AGNOCAST_NAME_BYTES);
+  if (index < end) TRY(tell_topic_of(ledger, index));
   TRY(store(ledger, endpoint_offset(index), &record, sizeof(record)));
   TRY(store32(ledger, endpoint_offset(index) + OFFSET_OF(struct agnocast_endpoint_record, state),
               AGNOCAST_LIVE));

@@ -179,6 +179,49 @@ TEST(Ledger, IdsAndGenerationsOnlyGrow)
   }
 }
 
+TEST(Ledger, ARemovalThatWasCutShortIsToldWhenTheProcessIsRemoved)
+{
+  Pages pages;
+  pages.init();
+  const auto dying = pages.add_process();
+  const auto other = pages.add_process();
+  agnocast_ledger_added lost = {};
+  agnocast_ledger_added kept = {};
+  ASSERT_EQ(pages.add_endpoint(dying, "/t", 1, lost), AGNOCAST_LEDGER_OK);
+  ASSERT_EQ(pages.add_endpoint(other, "/t", 1, kept), AGNOCAST_LEDGER_OK);
+  const std::uint64_t seen = pages.registry->topics[lost.topic].generation;
+  pages.stores_left = 1;  // the state word, and no more
+  ASSERT_EQ(agnocast_ledger_remove_process(&pages.ledger, dying.index, dying.id),
+            AGNOCAST_LEDGER_STORE_FAILED);
+  ASSERT_EQ(pages.registry->endpoints[lost.index].state, AGNOCAST_FREE);
+  ASSERT_EQ(pages.registry->topics[lost.topic].generation, seen);
+  pages.stores_left = -1;
+  ASSERT_EQ(agnocast_ledger_remove_process(&pages.ledger, dying.index, dying.id),
+            AGNOCAST_LEDGER_OK);
+  EXPECT_GT(pages.registry->topics[lost.topic].generation, seen);
+}
+
+TEST(Ledger, ARemovalThatWasCutShortIsToldBeforeItsRecordIsUsedAgain)
+{
+  Pages pages;
+  pages.init();
+  const auto dying = pages.add_process();
+  const auto other = pages.add_process();
+  agnocast_ledger_added lost = {};
+  agnocast_ledger_added kept = {};
+  agnocast_ledger_added next = {};
+  ASSERT_EQ(pages.add_endpoint(dying, "/t", 1, lost), AGNOCAST_LEDGER_OK);
+  ASSERT_EQ(pages.add_endpoint(other, "/t", 1, kept), AGNOCAST_LEDGER_OK);
+  const std::uint64_t seen = pages.registry->topics[lost.topic].generation;
+  pages.stores_left = 1;
+  ASSERT_EQ(agnocast_ledger_remove_endpoint(&pages.ledger, lost.index, lost.id),
+            AGNOCAST_LEDGER_STORE_FAILED);
+  pages.stores_left = -1;
+  ASSERT_EQ(pages.add_endpoint(other, "/another", 1, next), AGNOCAST_LEDGER_OK);
+  ASSERT_EQ(next.index, lost.index);
+  EXPECT_GT(pages.registry->topics[lost.topic].generation, seen);
+}
+
 TEST(Ledger, NobodyCanRemoveWhatIsNotThereOrOfAnotherId)
 {
   Pages pages;

@@ -150,7 +150,7 @@ RemainsReport examine_area(const std::string& process)
   const std::uint32_t alive = header.alive;
   const std::uint32_t domain = header.domain;
   if (complete && (alive & AGNOCAST_ALIVE_OWNER_DIED) != 0) return {Remains::dead, domain};
-  if (complete && alive != 0) return {Remains::alive, domain};
+  if (complete && alive != 0 && header.unmarked == 0) return {Remains::alive, domain};
   return {exists ? Remains::unknown : Remains::dead, domain};
 }
 

@@ -105,7 +105,7 @@ void Thread::join()
   started_ = false;
 }
 
-void hold_robust(std::uint32_t* word)
+bool hold_robust(std::uint32_t* word)
 {
   // The kernel walks this list when the thread ends, after all its code has run.
   static thread_local robust_list_head head;
@@ -115,9 +115,10 @@ void hold_robust(std::uint32_t* word)
   head.futex_offset = static_cast<long>(reinterpret_cast<std::intptr_t>(word) -
                                         reinterpret_cast<std::intptr_t>(&entry));
   head.list_op_pending = nullptr;
-  ::syscall(SYS_set_robust_list, &head, sizeof head);
+  const bool is_known = ::syscall(SYS_set_robust_list, &head, sizeof head) == 0;
   // Pairs with the loads of `alive` by peers and cleaners.
   store_seq_cst(*word, static_cast<std::uint32_t>(::syscall(SYS_gettid)));
+  return is_known;
 }
 
 std::vector<std::size_t> wait_readable(const std::vector<int>& descriptors, int timeout_ms)

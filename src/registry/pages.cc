@@ -74,6 +74,9 @@ std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
     std::min(load_acquire(pages_->header.endpoints_end), AGNOCAST_ENDPOINT_CAPACITY);
   for (std::uint32_t i = 0; i < end; ++i) {
     const agnocast_endpoint_record& record = pages_->endpoints[i];
+    // Before the state word: a record whose id is the same before and after was one endpoint's all
+    // the time, since ids are given out once. Pairs with the ledger's store of the body.
+    const std::uint64_t id = load_acquire(record.id);
     if (!is_live(record.state) || load_relaxed(record.topic) != topic ||
         load_relaxed(record.kind) != kind) {
       continue;
@@ -84,7 +87,7 @@ std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
     const std::uint8_t reliability = load_relaxed(record.reliability);
     const std::uint8_t durability = load_relaxed(record.durability);
     const EndpointView view{
-      load_relaxed(record.id),
+      id,
       std::move(*identity),
       load_relaxed(record.control_offset),
       load_relaxed(record.depth),
@@ -92,7 +95,8 @@ std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
       reliability == AGNOCAST_RELIABLE ? AGNOCAST_RELIABLE : AGNOCAST_BEST_EFFORT,
       durability == AGNOCAST_TRANSIENT_LOCAL ? AGNOCAST_TRANSIENT_LOCAL : AGNOCAST_VOLATILE};
     // The record may have been given to another endpoint while it was copied.
-    if (is_live(record.state) && load_relaxed(record.id) == view.id) found.push_back(view);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (is_live(record.state) && load_relaxed(record.id) == id) found.push_back(view);
   }
   return found;
 }

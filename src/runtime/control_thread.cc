@@ -80,7 +80,8 @@ void ControlThread::poke()
 void ControlThread::run()
 {
   AGNOCAST_FAILPOINT("join.before_alive");
-  os::hold_robust(&area_->header().alive);
+  // Pairs with the load in examine_area().
+  if (!os::hold_robust(&area_->header().alive)) store_release(area_->header().unmarked, 1u);
   AGNOCAST_FAILPOINT("join.alive");
   store_release(running_, 1u);  // pairs with start()
   os::futex_wake_all(&running_);

@@ -120,6 +120,9 @@ bool Connection::skip_gone() noexcept
   // head was stored after this entry, so if it is not there now, it was retired. Pairs with the
   // stores of seq in publish() and retire_oldest().
   if (load_acquire(entries_[cursor_ & entry_mask_].seq) == cursor_) return true;
+  // Or the ring grew since: its new entries are in place before the old ones become 0, so who finds
+  // that 0 finds them. Pairs with make_ring().
+  if (load_acquire(ring_->entries) != entries_word_) return true;
   std::uint64_t next =
     std::max(cursor_ + 1, load_acquire(ring_->tail));  // pairs with retire_oldest()
   next = std::min(next, head + 1);

@@ -251,6 +251,13 @@ void PublisherCore::refresh()
     retention = entry_mask_;  // no memory for what the newcomer asks; what we have serves
   }
   retention_ = retention;
+  if (waiting_ != 0) {
+    // Whom they wait for may have left without ever connecting: nobody else tells them. Pairs with
+    // the load in wait_for_room().
+    std::uint32_t& word = context_.area->doorbell().words[waiter_];
+    add_seq_cst(word, 1u);
+    os::futex_wake_all(&word);
+  }
 }
 
 // The registry's word alone does not end a hold: it can be written by all who may join. Only the

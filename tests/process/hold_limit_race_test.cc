@@ -1,10 +1,13 @@
 // The hold limit and wait sets: a hold that another thread releases wakes who waits for room.
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <agnocast/agnocast.hpp>
 #include <atomic>
 #include <chrono>
+#include <fstream>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -93,6 +96,48 @@ TEST(KeepAll, TwoThreadsThatWaitOnOnePublisherBothGoOn)
     second.join();
     require(timed_out == 0 && got == 2 * each, "all were published and taken");
     require(subscription->lost_count() == 0, "none was lost");
+    channel.say("done");
+  });
+  EXPECT_EQ(process.hear(patience * 2), "done");
+  EXPECT_EQ(process.wait(), 0);
+}
+
+/// True if the thread of this process sleeps in the kernel.
+bool is_asleep(pid_t thread)
+{
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  const std::size_t name_end = text.rfind(") ");
+  return name_end != std::string::npos && text[name_end + 2] == 'S';
+}
+
+// A subscription that looks at nothing does not connect to a publisher that came after it. The
+// first message is kept for it until it leaves, which nobody but the registry tells.
+TEST(KeepAll, ASubscriptionThatLeavesWithoutHavingConnectedWakesWhoWaitsForIt)
+{
+  Process process([](Channel& channel) {
+    const auto node = std::make_shared<Node>("node");
+    auto subscription = node->create_subscription<int>("/kept", QoS(1).keep_all(1).reliable());
+    PublisherOptions options;
+    options.keep_all_timeout = patience;
+    const auto publisher =
+      node->create_publisher<int>("/kept", QoS(1).keep_all(1).reliable(), options);
+    publisher->publish(publisher->borrow_loaned_message());
+    std::atomic<pid_t> waiting{0};
+    std::chrono::steady_clock::duration waited{};
+    PublishStatus status{};
+    std::thread second([&] {
+      auto message = publisher->borrow_loaned_message();
+      const auto start = std::chrono::steady_clock::now();
+      waiting = ::gettid();
+      status = publisher->publish(std::move(message));
+      waited = std::chrono::steady_clock::now() - start;
+    });
+    require(eventually([&] { return waiting != 0 && is_asleep(waiting); }), "it waits");
+    subscription.reset();
+    second.join();
+    require(status == PublishStatus::published && waited < patience / 2, "it went on at once");
     channel.say("done");
   });
   EXPECT_EQ(process.hear(patience * 2), "done");
