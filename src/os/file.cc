@@ -39,7 +39,11 @@ StandardPlaces::StandardPlaces() noexcept
 StandardPlaces::~StandardPlaces()
 {
   const int error = errno;
-  for (std::size_t i = 0; i < count_; ++i) ::close(places_[i]);
+  for (std::size_t i = 0; i < count_; ++i) {
+    // The program may have put a stream of its own there meanwhile.
+    const int flags = ::fcntl(places_[i], F_GETFL);
+    if (flags >= 0 && (flags & O_PATH) != 0) ::close(places_[i]);
+  }
   errno = error;
 }
 

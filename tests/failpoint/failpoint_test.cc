@@ -297,7 +297,12 @@ TEST_P(Victim, MayEndOrPauseAtAnyStepAndItsPartnersGoOn)
 {
   const Role& role = roles()[std::get<0>(GetParam())];
   const int signal = std::get<1>(GetParam());
-  const auto reached = times_reached(role);
+  // What happens now and then, such as cleaning up after another test, is no step of this role.
+  auto reached = times_reached(role);
+  for (int again = 0; again < 2; ++again) {
+    const auto times = times_reached(role);
+    for (std::size_t i = 0; i < reached.size(); ++i) reached[i] = std::min(reached[i], times[i]);
+  }
   std::size_t runs = 0;
   std::size_t faults = 0;
   for (std::uint32_t i = 0; i < reached.size() && !HasFailure(); ++i) {
@@ -308,13 +313,13 @@ TEST_P(Victim, MayEndOrPauseAtAnyStepAndItsPartnersGoOn)
         std::string(failpoint.name) + ", time " + std::to_string(nth));
       // What depends on who is faster may happen less often than it did when we counted.
       bool is_reached = false;
-      for (int attempt = 0; attempt < (nth == 1 ? 5 : 1) && !is_reached && !HasFailure();
+      for (int attempt = 0; attempt < (nth == 1 ? 20 : 1) && !is_reached && !HasFailure();
            ++attempt) {
         is_reached = run(role, i, nth, signal);
         ++runs;
       }
       faults += is_reached ? 1 : 0;
-      EXPECT_TRUE(is_reached || nth != 1) << "reached once, and then not in five runs";
+      EXPECT_TRUE(is_reached || nth != 1) << "reached in three runs, and then not in twenty";
       if (HasFailure()) break;
     }
   }
