@@ -205,6 +205,12 @@ void Area::unlink() noexcept
   area_made_ = doorbell_made_ = false;
 }
 
+void Area::finish() noexcept
+{
+  os::mark_as_finished(file_.get());
+  file_ = os::Descriptor();
+}
+
 bool Area::secure(std::uint64_t offset, std::size_t bytes) noexcept
 {
   if (offset + bytes > file_bytes_) return false;

@@ -86,7 +86,7 @@ class Area
 
   /// From now on the `alive` word says whether the area is in use. Until then a lock on its file
   /// does, so that nobody takes a half-made area for a dead process's.
-  void finish() noexcept { file_ = os::Descriptor(); }
+  void finish() noexcept;
   /// True once somebody has shortened the file, or wiped it: what was in it is lost.
   [[nodiscard]] bool is_broken() const noexcept
   {

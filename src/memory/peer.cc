@@ -148,10 +148,10 @@ RemainsReport examine_area(const std::string& process)
   }
   const bool complete = header.magic == AGNOCAST_AREA_MAGIC;
   const std::uint32_t alive = header.alive;
-  const std::uint32_t domain = header.domain;
-  if (complete && (alive & AGNOCAST_ALIVE_OWNER_DIED) != 0) return {Remains::dead, domain};
-  if (complete && alive != 0 && header.unmarked == 0) return {Remains::alive, domain};
-  return {exists ? Remains::unknown : Remains::dead, domain};
+  const std::uint64_t id = complete ? header.process_id : 0;
+  if (complete && (alive & AGNOCAST_ALIVE_OWNER_DIED) != 0) return {Remains::dead, id};
+  if (complete && alive != 0 && header.unmarked == 0) return {Remains::alive, id};
+  return {exists ? Remains::unknown : Remains::dead, id};
 }
 
 void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_id,

@@ -108,9 +108,14 @@ enum class Remains { none, alive, dead, unknown };
 struct RemainsReport
 {
   Remains state;
-  std::uint32_t domain;
+  std::uint64_t process_id;  ///< whose it is; 0: not known
+  /// The name has come to another process since.
+  [[nodiscard]] bool is_of_another(std::uint64_t id) const noexcept
+  {
+    return process_id != 0 && process_id != id;
+  }
 };
-/// Looks at the area of that name through a mapping of its first page.
+/// Looks at the area of that name through a descriptor.
 RemainsReport examine_area(const std::string& process);
 
 /// What an area is mapped for: its messages only make sense at the slot's own address, while its

@@ -47,11 +47,22 @@ StandardPlaces::~StandardPlaces()
   errno = error;
 }
 
+int above_standard(int fd) noexcept
+{
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return above;
+}
+
 Descriptor open_shared(const std::string& name, int flags, mode_t mode)
 {
   const StandardPlaces taken;
   // O_NONBLOCK: a FIFO that somebody put under one of our names must not hold us up.
-  Descriptor file(::shm_open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
+  Descriptor file(
+    above_standard(::shm_open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode)));
   struct stat status = {};
   if (file && (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
     file = Descriptor();
@@ -207,6 +218,12 @@ void mark_as_made(int fd)
   // Not waited for: only who looks at the file just now can be in the way, and he sees its maker
   // live by other signs.
   for (int i = 0; i < 100 && ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++i) ::sched_yield();
+}
+
+void mark_as_finished(int fd)
+{
+  // A mapping keeps the lock beyond the descriptor.
+  ::flock(fd, LOCK_UN);
 }
 
 bool is_being_made(int fd)

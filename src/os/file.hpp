@@ -51,6 +51,10 @@ class StandardPlaces
   std::size_t count_ = 0;
 };
 
+/// The same descriptor, or a copy of it in its place, above the standard ones: another thread's
+/// StandardPlaces may have been there when ours were taken, and gone when they were needed.
+int above_standard(int fd) noexcept;
+
 struct FileStatus
 {
   std::uint64_t device, inode, bytes;
@@ -80,9 +84,10 @@ bool lock_file(int fd);
 /// Which process has the lock that lock_file() did not get; 0 if that cannot be known.
 pid_t lock_holder(int fd);
 
-/// As long as this description of an open file lives, is_being_made() is true for the file, in every
-/// process and pid namespace. The kernel forgets it when the process dies.
+/// From the first to the second of these, is_being_made() is true for the file, in every process
+/// and pid namespace. If the process dies meanwhile, that ends when its memory is gone.
 void mark_as_made(int fd);
+void mark_as_finished(int fd);
 [[nodiscard]] bool is_being_made(int fd);
 
 /// Names in /dev/shm that begin with `prefix`, without the leading slash.

@@ -69,7 +69,7 @@ bool has_ended(pid_t pid)
 Descriptor watch_process(pid_t pid)
 {
   const StandardPlaces taken;
-  return Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  return Descriptor(above_standard(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))));
 }
 
 bool Thread::start(const char* name, std::function<void()> body)

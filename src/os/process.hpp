@@ -48,8 +48,8 @@ class Thread
 
 /// Takes `word` as a robust futex of the calling thread: it holds the thread's id from now on, and
 /// the kernel sets FUTEX_OWNER_DIED in it when the thread ends, in whatever way. A thread can hold
-/// one; it must not use robust pthread mutexes. False if the kernel knows no such thing: the word is
-/// never marked then.
+/// one; it must not use robust pthread mutexes. False if the kernel knows no such thing: the word
+/// is never marked then.
 bool hold_robust(std::uint32_t* word);
 
 /// Readiness of several descriptors. Returns the indexes that are ready (or broken).

@@ -19,8 +19,8 @@ bool Queue::open(const std::string& name, std::size_t message_bytes, mode_t mode
   mq_attr attributes = {};
   attributes.mq_maxmsg = 10;
   attributes.mq_msgsize = static_cast<long>(message_bytes);
-  descriptor_ =
-    ::mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK | O_CLOEXEC, mode, &attributes);
+  descriptor_ = above_standard(
+    ::mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK | O_CLOEXEC, mode, &attributes));
   if (descriptor_ < 0) return false;
   ::fchmod(descriptor_, mode);  // the mask of the process must not lock out who may join
   if (group >= 0)

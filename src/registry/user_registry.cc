@@ -456,12 +456,16 @@ void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
     // Another record with our own pid is of a process that had the number before us.
     bool dead = same_namespace && (process.pid == os::process_id() || !os::may_exist(process.pid));
     if (!dead && thoroughly) {
-      const Remains remains = examine_area(process.process).state;
-      dead = remains == Remains::dead || remains == Remains::none;
+      const RemainsReport remains = examine_area(process.process);
+      dead = remains.state == Remains::dead || remains.state == Remains::none ||
+             remains.is_of_another(process.process_id);
     }
     if (!dead) continue;
     // A record that lies must not cost a living process its names.
-    if (examine_area(process.process).state != Remains::alive) unlink_objects(process.process);
+    const RemainsReport remains = examine_area(process.process);
+    if (remains.state != Remains::alive && !remains.is_of_another(process.process_id)) {
+      unlink_objects(process.process);
+    }
     agnocast_ledger_remove_process(&locked.ledger, process.slot, process.process_id);
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -553,12 +557,16 @@ bool UserRegistry::recover(const PeerIdentity& process)
       load_relaxed(record.id) != process.process_id) {
     return true;
   }
-  const Remains remains = examine_area(process.process).state;
+  const RemainsReport remains = examine_area(process.process);
+  const bool is_of_another = remains.is_of_another(process.process_id);
   const std::uint64_t here = os::pid_namespace();
   const bool ended =
     process.pid_namespace == here && here != 0 && os::has_ended(static_cast<pid_t>(process.pid));
-  if (remains != Remains::dead && remains != Remains::none && !ended) return false;
-  unlink_objects(process.process);
+  if (remains.state != Remains::dead && remains.state != Remains::none && !is_of_another &&
+      !ended) {
+    return false;
+  }
+  if (!is_of_another) unlink_objects(process.process);
   agnocast_ledger_remove_process(&(*locked)->ledger, process.slot, process.process_id);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return true;

@@ -126,7 +126,14 @@ TEST_F(Environment, WithoutStandardStreamsDoesNotPutObjectsInTheirPlace)
       });
       stop = true;
       printing.join();
-      require(is_free, "the places are still free");
+      std::string taken;
+      for (const int fd : standard) {
+        std::error_code error;
+        taken +=
+          std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), error).string() +
+          " ";
+      }
+      require(is_free, "the places are still free: " + taken);
       require(written == 0, "nothing was written anywhere: " + std::to_string(written.load()));
       channel.say("all well");
     });
