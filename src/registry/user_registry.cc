@@ -1,35 +1,22 @@
-// The registry in user space: a file under a record lock.
-//
-// Who writes what: the holder of the lock, by pwrite, through the ledger. Each operation opens the
-// file, locks, writes and closes: no descriptor lives long, so a program that closes all its
-// descriptors breaks nothing. Classic record locks are the process's and not inherited by fork; a
-// mutex keeps the process's own threads apart, and closing the descriptor drops the lock.
-//
-// If we die here: the kernel drops the lock; what is half-written is said in registry_layout.h.
-// A registry that was made but not initialized is blank and the next to lock it initializes it.
-//
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "registry/user_registry.hpp"
+
 #include <fcntl.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 
 #include "base/atomic.hpp"
 #include "base/log.hpp"
 #include "ledger/ledger.h"
 #include "memory/names.hpp"
-#include "os/bus_guard.hpp"
 #include "os/failpoint.hpp"
 #include "os/file.hpp"
 #include "os/futex.hpp"
 #include "os/map.hpp"
 #include "os/process.hpp"
-#include "os/queue.hpp"
 #include "registry/host.hpp"
-#include "registry/pages.hpp"
 
 namespace agnocast::internal {
 
@@ -50,217 +37,7 @@ int store_in_file(void* context, std::uint64_t offset, const void* source, std::
   return 0;
 }
 
-void unlink_objects(const std::string& process)
-{
-  AGNOCAST_FAILPOINT("clean.begin");
-  os::unlink_queue(queue_name(process));
-  AGNOCAST_FAILPOINT("clean.queue_unlinked");
-  os::unlink_shared(doorbell_name(process));
-  AGNOCAST_FAILPOINT("clean.doorbell_unlinked");
-  os::unlink_shared(area_name(process));  // last: the sweep finds what is left by it
-  AGNOCAST_FAILPOINT("clean.area_unlinked");
-}
-
-class UserRegistry final : public Registry
-{
- public:
-  UserRegistry(const Settings& settings, const Permissions& permissions)
-    : name_(registry_name(settings.domain)), settings_(settings), permissions_(permissions)
-  {
-  }
-  ~UserRegistry() override { unmap(); }
-
-  Status start();
-  [[nodiscard]] bool is_gone() const override;
-  [[nodiscard]] bool is_broken() const override
-  {
-    return guard_.is_broken() || !pages_.has_magic() || !(pages_.window() == window_);
-  }
-  [[nodiscard]] WindowSetting window() const override { return window_; }
-  [[nodiscard]] Permissions permissions() const override { return permissions_; }
-  Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
-                                    const MakeProcess& make) override;
-  void remove_process(const ProcessTicket& ticket) override;
-  bool recover(const PeerIdentity& process) override;
-  Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
-                                      const EndpointRequest& request) override;
-  void close_endpoint(const EndpointTicket& ticket) noexcept override
-  {
-    change({agnocast_ledger_close_endpoint, ticket});
-  }
-  void remove_endpoint(const EndpointTicket& ticket) noexcept override
-  {
-    change({agnocast_ledger_remove_endpoint, ticket});
-  }
-  bool settle() noexcept override;
-  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
-  {
-    AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
-    return &pages_.raw()->topics[topic].generation;
-  }
-  [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
-                                                    agnocast_endpoint_kind kind) const override
-  {
-    return pages_.endpoints(topic, kind);
-  }
-
- private:
-  /// The registry's lock, held while it lives.
-  struct Locked
-  {
-    std::unique_lock<std::mutex> threads;
-    os::Descriptor file;
-    agnocast_ledger ledger;
-  };
-
-  struct Change
-  {
-    decltype(&agnocast_ledger_remove_endpoint) make;
-    EndpointTicket ticket;
-  };
-
-  void change(const Change& change) noexcept;
-  bool make_changes();
-  Result<std::unique_ptr<Locked>> lock(bool create);
-  [[nodiscard]] bool may_be_half_made() const;
-  Result<bool> map(Locked& locked);
-  void unmap();
-  Status adopt(const os::FileStatus& status);
-  Failure damaged() const;
-  Failure kept_locked(pid_t holder) const;
-  Status admit_owner(const os::FileStatus& status) const;
-  Failure cannot_open(int error) const;
-  Failure explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const;
-  agnocast_ledger_status initialize(agnocast_ledger& ledger) const;
-  void recover_dead(Locked& locked, bool thoroughly);
-  agnocast_ledger_status find_slot(const agnocast_ledger& ledger, const IsUsableSlot& is_usable,
-                                   std::uint32_t& slot) const;
-  void sweep() const;
-
-  std::string name_;
-  Settings settings_;
-  Permissions permissions_;
-  std::mutex mutex_;
-  RegistryPages pages_{nullptr};
-  os::BusGuard guard_;
-  std::uint64_t inode_ = 0;
-  WindowSetting window_{};    ///< as it was when we opened it
-  std::uint64_t own_id_ = 0;  ///< of this process's record, once it has one
-
-  std::mutex changes_mutex_;     ///< taken before mutex_
-  std::vector<Change> changes_;  ///< still to be made, the oldest first
-  std::atomic<bool> has_changes_{false};
-};
-
-Failure UserRegistry::cannot_open(int error) const
-{
-  std::string text = "the registry /dev/shm" + name_ + " cannot be opened: ";
-  switch (error) {
-    case ENOENT:
-      text += inode_ == 0 ? "there is no /dev/shm; mount one with 'mount -t tmpfs tmpfs /dev/shm'"
-                          : "it was removed while processes use it; restart this process";
-      break;
-    case EACCES:
-    case EPERM:
-      text += "domain " + std::to_string(settings_.domain) +
-              " belongs to another user; start its first process with "
-              "AGNOCAST_ACCESS=group:<name> or AGNOCAST_ACCESS=all, or use another "
-              "AGNOCAST_DOMAIN_ID";
-      break;
-    case ELOOP:
-    case EISDIR:
-    case ENOTSUP:
-      text += "something else has its name, which is no regular file; remove it";
-      break;
-    case EROFS:
-      text += "/dev/shm is read-only; mount it writable with 'mount -o remount,rw /dev/shm'";
-      break;
-    case EMFILE:
-    case ENFILE:
-      text += "too many open files; raise the limit with 'ulimit -n <number>'";
-      break;
-    case EFBIG:
-      text += "it has " + std::to_string(sizeof(agnocast_registry)) +
-              " bytes, more than files may have here; raise the limit with 'ulimit -f unlimited'";
-      break;
-    case EAGAIN:
-      text +=
-        "it is more locked memory than this process may have; raise the limit with 'ulimit -l'";
-      break;
-    case ENOMEM:
-      text += "no memory to map it; raise the limit with 'ulimit -v'";
-      break;
-    case ENOSPC:
-      text += "/dev/shm is full, and it needs " + std::to_string(sizeof(agnocast_registry) / 1000) +
-              " kB there; enlarge it with 'mount -o remount,size=<size> /dev/shm'";
-      break;
-    default:
-      text += os::error_text(error);
-  }
-  return {FailureKind::registry, std::move(text)};
-}
-
-Failure UserRegistry::kept_locked(pid_t holder) const
-{
-  return {FailureKind::registry,
-          "the registry /dev/shm" + name_ + " cannot be locked: " +
-            (holder > 0 ? "process " + std::to_string(holder) : std::string("another process")) +
-            " keeps its lock for more than 10 s; continue it if it is stopped, or end it"};
-}
-
-Failure UserRegistry::damaged() const
-{
-  return {FailureKind::registry,
-          "the registry /dev/shm" + name_ +
-            " is damaged: something shortened or overwrote it; end the processes of this domain "
-            "and remove the file"};
-}
-
-Failure UserRegistry::explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const
-{
-  const std::string object = "the registry /dev/shm" + name_;
-  const auto& header = pages_.raw()->header;
-  switch (status) {
-    case AGNOCAST_LEDGER_FOREIGN:
-      return {FailureKind::registry,
-              object +
-                " is not an Agnocast registry: something else wrote it; remove "
-                "the file when no process of this domain runs"};
-    case AGNOCAST_LEDGER_VERSION:
-      return {FailureKind::registry,
-              object + " has layout version " + std::to_string(header.abi_version) + " and " +
-                std::to_string(header.total_bytes) + " bytes, this library needs version " +
-                std::to_string(AGNOCAST_ABI_VERSION) + " and " +
-                std::to_string(sizeof(agnocast_registry)) +
-                ": end the processes of the other version and remove the file, or use another "
-                "AGNOCAST_DOMAIN_ID"};
-    case AGNOCAST_LEDGER_CORRUPT:
-      return damaged();
-    case AGNOCAST_LEDGER_NO_PROCESS_SLOT:
-      return {
-        FailureKind::resource,
-        "domain " + std::to_string(settings_.domain) + " is full: its window has slots for " +
-          std::to_string(header.process_capacity) +
-          " processes; use another AGNOCAST_DOMAIN_ID, or start the domain with smaller slots "
-          "(AGNOCAST_WINDOW=<base>:<size>:<slot size>)"};
-    case AGNOCAST_LEDGER_NO_TOPIC_SLOT:
-      return {FailureKind::resource, "domain " + std::to_string(settings_.domain) +
-                                       " is full: it can have " +
-                                       std::to_string(AGNOCAST_TOPIC_CAPACITY) +
-                                       " topics; use another AGNOCAST_DOMAIN_ID for some nodes"};
-    case AGNOCAST_LEDGER_NO_ENDPOINT_SLOT:
-      return {FailureKind::resource,
-              "domain " + std::to_string(settings_.domain) + " is full: it can have " +
-                std::to_string(AGNOCAST_ENDPOINT_CAPACITY) +
-                " publishers and subscriptions; use another AGNOCAST_DOMAIN_ID for some nodes"};
-    case AGNOCAST_LEDGER_STORE_FAILED:
-      return cannot_open(ledger.store_error);
-    default:
-      return {FailureKind::registry,
-              object + " refused a change (status " + std::to_string(status) +
-                "): this process is not in it any more; restart the process"};
-  }
-}
+}  // namespace
 
 // Another process of this user makes it right now, perhaps, under a umask that shuts out even it.
 bool UserRegistry::may_be_half_made() const
@@ -447,45 +224,6 @@ Status UserRegistry::adopt(const os::FileStatus& status)
   return Nothing{};
 }
 
-void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
-{
-  const std::uint64_t here = os::pid_namespace();
-  for (const PeerIdentity& process : pages_.processes()) {
-    const bool same_namespace = process.pid_namespace == here && here != 0;
-    if (process.process_id == own_id_) continue;
-    // Another record with our own pid is of a process that had the number before us.
-    bool dead = same_namespace && (process.pid == os::process_id() || !os::may_exist(process.pid));
-    if (!dead && thoroughly) {
-      const RemainsReport remains = examine_area(process.process);
-      dead = remains.state == Remains::dead || remains.state == Remains::none ||
-             remains.is_of_another(process.process_id);
-    }
-    if (!dead) continue;
-    // A record that lies must not cost a living process its names.
-    const RemainsReport remains = examine_area(process.process);
-    if (remains.state != Remains::alive && !remains.is_of_another(process.process_id)) {
-      unlink_objects(process.process);
-    }
-    agnocast_ledger_remove_process(&locked.ledger, process.slot, process.process_id);
-  }
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-}
-
-// Removes what processes left that died before they were in a registry. Those that are in ours are
-// recover_dead()'s.
-void UserRegistry::sweep() const
-{
-  const std::vector<PeerIdentity> registered = pages_.processes();
-  for (const std::string& file : os::list_shared(area_prefix)) {
-    const std::string process = file.substr(std::strlen(area_prefix));
-    const bool known =
-      std::any_of(registered.begin(), registered.end(),
-                  [&](const PeerIdentity& identity) { return identity.process == process; });
-    if (known) continue;
-    if (examine_area(process).state == Remains::dead) unlink_objects(process);
-  }
-}
-
 agnocast_ledger_status UserRegistry::find_slot(const agnocast_ledger& ledger,
                                                const IsUsableSlot& is_usable,
                                                std::uint32_t& slot) const
@@ -529,47 +267,6 @@ Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
   AGNOCAST_FAILPOINT("join.recorded");
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return ProcessTicket{slot, added.id};
-}
-
-void UserRegistry::remove_process(const ProcessTicket& ticket)
-{
-  auto locked = lock(false);
-  if (!locked) return;
-  agnocast_ledger_remove_process(&(*locked)->ledger, ticket.slot, ticket.id);
-  // The last one puts out the light; who waits for the lock sees that the file has no name. A
-  // killed process that its parent has not waited for yet still has its number: when few are left,
-  // look.
-  recover_dead(**locked, agnocast_ledger_process_count(&(*locked)->ledger) <= 4);
-  if (agnocast_ledger_process_count(&(*locked)->ledger) != 0) return;
-  AGNOCAST_FAILPOINT("leave.last");
-  sweep();
-  os::unlink_shared(name_);
-  AGNOCAST_FAILPOINT("leave.registry_unlinked");
-}
-
-bool UserRegistry::recover(const PeerIdentity& process)
-{
-  auto locked = lock(false);
-  if (!locked) return false;
-  const auto& record = pages_.raw()->processes[process.slot];
-  // Pairs with the ledger's store of the state.
-  if (load_acquire(record.state) != AGNOCAST_LIVE ||
-      load_relaxed(record.id) != process.process_id) {
-    return true;
-  }
-  const RemainsReport remains = examine_area(process.process);
-  const bool is_of_another = remains.is_of_another(process.process_id);
-  const std::uint64_t here = os::pid_namespace();
-  const bool ended =
-    process.pid_namespace == here && here != 0 && os::has_ended(static_cast<pid_t>(process.pid));
-  if (remains.state != Remains::dead && remains.state != Remains::none && !is_of_another &&
-      !ended) {
-    return false;
-  }
-  if (!is_of_another) unlink_objects(process.process);
-  agnocast_ledger_remove_process(&(*locked)->ledger, process.slot, process.process_id);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  return true;
 }
 
 Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,
@@ -655,8 +352,6 @@ bool UserRegistry::make_changes()
   has_changes_ = false;
   return true;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Registry>> open_user_registry(const Settings& settings)
 {

@@ -1,0 +1,119 @@
+// The registry in user space: a file under a record lock.
+//
+// Who writes what: the holder of the lock, by pwrite, through the ledger. Each operation opens the
+// file, locks, writes and closes: no descriptor lives long, so a program that closes all its
+// descriptors breaks nothing. Classic record locks are the process's and not inherited by fork; a
+// mutex keeps the process's own threads apart, and closing the descriptor drops the lock.
+//
+// If we die here: the kernel drops the lock; what is half-written is said in registry_layout.h.
+// A registry that was made but not initialized is blank and the next to lock it initializes it.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/check.hpp"
+#include "ledger/ledger.h"
+#include "os/bus_guard.hpp"
+#include "os/file.hpp"
+#include "registry/pages.hpp"
+#include "registry/registry.hpp"
+
+namespace agnocast::internal {
+
+class UserRegistry final : public Registry
+{
+ public:
+  UserRegistry(const Settings& settings, const Permissions& permissions)
+    : name_(registry_name(settings.domain)), settings_(settings), permissions_(permissions)
+  {
+  }
+  ~UserRegistry() override { unmap(); }
+
+  Status start();
+  [[nodiscard]] bool is_gone() const override;
+  [[nodiscard]] bool is_broken() const override
+  {
+    return guard_.is_broken() || !pages_.has_magic() || !(pages_.window() == window_);
+  }
+  [[nodiscard]] WindowSetting window() const override { return window_; }
+  [[nodiscard]] Permissions permissions() const override { return permissions_; }
+  Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
+                                    const MakeProcess& make) override;
+  void remove_process(const ProcessTicket& ticket) override;
+  bool recover(const PeerIdentity& process) override;
+  Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
+                                      const EndpointRequest& request) override;
+  void close_endpoint(const EndpointTicket& ticket) noexcept override
+  {
+    change({agnocast_ledger_close_endpoint, ticket});
+  }
+  void remove_endpoint(const EndpointTicket& ticket) noexcept override
+  {
+    change({agnocast_ledger_remove_endpoint, ticket});
+  }
+  bool settle() noexcept override;
+  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
+  {
+    AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
+    return &pages_.raw()->topics[topic].generation;
+  }
+  [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
+                                                    agnocast_endpoint_kind kind) const override
+  {
+    return pages_.endpoints(topic, kind);
+  }
+
+ private:
+  /// The registry's lock, held while it lives.
+  struct Locked
+  {
+    std::unique_lock<std::mutex> threads;
+    os::Descriptor file;
+    agnocast_ledger ledger;
+  };
+
+  struct Change
+  {
+    decltype(&agnocast_ledger_remove_endpoint) make;
+    EndpointTicket ticket;
+  };
+
+  void change(const Change& change) noexcept;
+  bool make_changes();
+  Result<std::unique_ptr<Locked>> lock(bool create);
+  [[nodiscard]] bool may_be_half_made() const;
+  Result<bool> map(Locked& locked);
+  void unmap();
+  Status adopt(const os::FileStatus& status);
+  Failure damaged() const;
+  Failure kept_locked(pid_t holder) const;
+  Status admit_owner(const os::FileStatus& status) const;
+  Failure cannot_open(int error) const;
+  Failure explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const;
+  agnocast_ledger_status initialize(agnocast_ledger& ledger) const;
+  void recover_dead(Locked& locked, bool thoroughly);
+  agnocast_ledger_status find_slot(const agnocast_ledger& ledger, const IsUsableSlot& is_usable,
+                                   std::uint32_t& slot) const;
+  void sweep() const;
+
+  std::string name_;
+  Settings settings_;
+  Permissions permissions_;
+  std::mutex mutex_;
+  RegistryPages pages_{nullptr};
+  os::BusGuard guard_;
+  std::uint64_t inode_ = 0;
+  WindowSetting window_{};    ///< as it was when we opened it
+  std::uint64_t own_id_ = 0;  ///< of this process's record, once it has one
+
+  std::mutex changes_mutex_;     ///< taken before mutex_
+  std::vector<Change> changes_;  ///< still to be made, the oldest first
+  std::atomic<bool> has_changes_{false};
+};
+
+}  // namespace agnocast::internal
