@@ -182,8 +182,8 @@ bool PublisherCore::publish(void* message)
   store_relaxed(slot.stamp_ns,
                 static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns));
   AGNOCAST_FAILPOINT("publish.stamped");
-  // Pairs with the load in Connection::take: who sees this address sees that seq was 0 before.
   messages_[seq & entry_mask_] = message;
+  // Pairs with the load in Connection::take: who sees this address sees that seq was 0 before.
   store_release(slot.address, std::uint64_t{reinterpret_cast<std::uintptr_t>(message)});
   AGNOCAST_FAILPOINT("publish.addressed");
   store_release(slot.seq, seq);  // pairs with the first load in Connection::take
