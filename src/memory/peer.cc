@@ -132,26 +132,27 @@ Status PeerArea::map(const Window& window, bool at_slot)
 RemainsReport examine_area(const std::string& process)
 {
   const os::Descriptor file = os::open_shared(area_name(process), O_RDONLY);
-  if (!file) return {errno == ENOENT ? Remains::none : Remains::unknown, 0};
-  if (os::is_being_made(file.get())) return {Remains::unknown, 0};
+  if (!file) return {errno == ENOENT ? Remains::none : Remains::unknown};
+  if (os::is_being_made(file.get())) return {Remains::unknown};
   const auto status = os::status_of(file.get());
   // One under our own number is a predecessor's: we have none yet, or our `alive` word stands.
   const auto pid = static_cast<pid_t>(std::strtol(process.c_str(), nullptr, 10));
   const bool exists = pid != os::process_id() && os::may_exist(pid);
   if (!status || status->bytes < AGNOCAST_PAGE) {
-    return {exists ? Remains::unknown : Remains::dead, 0};
+    return {exists ? Remains::unknown : Remains::dead};
   }
   // Through the descriptor: on a full /dev/shm, reading a hole through a mapping is a SIGBUS.
   agnocast_area_header header = {};
   if (os::read_at(file.get(), &header, sizeof header, 0) != sizeof header) {
-    return {Remains::unknown, 0};
+    return {Remains::unknown};
   }
   const bool complete = header.magic == AGNOCAST_AREA_MAGIC;
   const std::uint32_t alive = header.alive;
   const std::uint64_t id = complete ? header.process_id : 0;
-  if (complete && (alive & AGNOCAST_ALIVE_OWNER_DIED) != 0) return {Remains::dead, id};
-  if (complete && alive != 0 && header.unmarked == 0) return {Remains::alive, id};
-  return {exists ? Remains::unknown : Remains::dead, id};
+  if (complete && (alive & AGNOCAST_ALIVE_OWNER_DIED) != 0)
+    return {Remains::dead, id, header.domain};
+  if (complete && alive != 0 && header.unmarked == 0) return {Remains::alive, id, header.domain};
+  return {exists ? Remains::unknown : Remains::dead, id, header.domain};
 }
 
 void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_id,

@@ -108,7 +108,8 @@ enum class Remains { none, alive, dead, unknown };
 struct RemainsReport
 {
   Remains state;
-  std::uint64_t process_id;  ///< whose it is; 0: not known
+  std::uint64_t process_id = 0;  ///< whose it is; 0: not known, or not registered anywhere
+  std::uint32_t domain = 0;      ///< of process_id
   /// The name has come to another process since.
   [[nodiscard]] bool is_of_another(std::uint64_t id) const noexcept
   {

@@ -4,6 +4,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/atomic.hpp"
 #include "memory/names.hpp"
@@ -53,18 +57,29 @@ void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-// Removes what processes left that died before they were in a registry. Those that are in ours are
-// recover_dead()'s.
+// Removes what processes left that died before they were in a registry, and what a domain left in
+// which nobody lives. Those that are in our registry are recover_dead()'s.
 void UserRegistry::sweep() const
 {
   const std::vector<PeerIdentity> registered = pages_.processes();
+  std::vector<std::pair<std::string, RemainsReport>> dead;
+  std::set<std::uint32_t> inhabited;
   for (const std::string& file : os::list_shared(area_prefix)) {
     const std::string process = file.substr(std::strlen(area_prefix));
     const bool known =
       std::any_of(registered.begin(), registered.end(),
                   [&](const PeerIdentity& identity) { return identity.process == process; });
     if (known) continue;
-    if (examine_area(process).state == Remains::dead) unlink_objects(process);
+    const RemainsReport remains = examine_area(process);
+    if (remains.state == Remains::dead) dead.emplace_back(process, remains);
+    if (remains.state == Remains::alive) inhabited.insert(remains.domain);
+  }
+  for (const auto& [process, remains] : dead) {
+    // The members of another domain clean up what they have registered: who of them has not
+    // connected yet may still want its messages.
+    const bool is_theirs = remains.process_id != 0 && remains.domain != settings_.domain &&
+                           inhabited.count(remains.domain) != 0;
+    if (!is_theirs) unlink_objects(process);
   }
 }
 
