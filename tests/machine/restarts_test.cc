@@ -3,7 +3,10 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <signal.h>
 
+#include <cstdlib>
+
 #include "machine/machine.hpp"
+#include "support/domain.hpp"
 
 namespace agnocast::test {
 namespace {
@@ -14,12 +17,15 @@ class Restarts : public ForcefulTest
 
 struct Footprint
 {
-  std::size_t descriptors, mappings, memory_kb, heap_bytes, slots;
+  std::size_t descriptors, mappings, memory_kb, heap_bytes, processes;
 
   static Footprint now()
   {
     return {open_descriptors(), mapping_count(), status_kb("VmRSS"),
-            shared_heap_statistics().used_bytes, count_of(shared_objects(), "shm:agnocast@")};
+            shared_heap_statistics().used_bytes,
+            registered_processes(
+              static_cast<std::uint32_t>(std::stoul(std::getenv("AGNOCAST_DOMAIN_ID"))))
+              .size()};
   }
 };
 
@@ -66,7 +72,7 @@ TEST_F(Restarts, OfAThousandPublishersUseNothingUpInTheirSubscriber)
               "memory: " + std::to_string(first.memory_kb) + " kB to " +
                 std::to_string(last.memory_kb) + " kB");
       require(last.heap_bytes <= first.heap_bytes + 10'000, "the shared heap");
-      require(last.slots <= first.slots, "areas");
+      require(last.processes <= first.processes, "processes in the registry");
       channel.say("all well");
     });
     require(subscriber.hear() == "ready", "a subscriber");
