@@ -165,7 +165,7 @@ std::optional<std::uint32_t> Connection::reserve_hold() noexcept
 {
   for (std::uint32_t hold = 0; hold < setup_.hold_limit; ++hold) {
     // Pairs with the store in release_hold(): the handle of a hold that is free is free too.
-    if (load_acquire(shared_.holds[hold]) != 0) continue;
+    if (load_acquire(hold_of(shared_, hold)) != 0) continue;
     // Before the hold is set. Pairs with the load in gather_holds().
     if (hold >= load_relaxed(shared_.holds_end)) {
       store_seq_cst(shared_.holds_end, hold + 1);
@@ -180,7 +180,7 @@ bool Connection::is_held() const noexcept
 {
   const std::uint32_t end = load_relaxed(shared_.holds_end);
   for (std::uint32_t hold = 0; hold < end; ++hold) {
-    if (load_acquire(shared_.holds[hold]) != 0) return true;  // pairs with release_hold()
+    if (load_acquire(hold_of(shared_, hold)) != 0) return true;  // pairs with release_hold()
   }
   return false;
 }
@@ -194,10 +194,10 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
     if (!hold) return nullptr;
     const std::uint64_t found = load_acquire(entry->address);  // pairs with publish()
     const std::uint64_t stamp = load_relaxed(entry->stamp_ns);
-    store_seq_cst(shared_.holds[*hold], cursor_);  // (D) of the retire race
+    store_seq_cst(hold_of(shared_, *hold), cursor_);  // (D) of the retire race
     AGNOCAST_FAILPOINT("take.held");
-    if (load_seq_cst(entry->seq) != cursor_) {                // (E) of the retire race
-      store_release(shared_.holds[*hold], std::uint64_t{0});  // pairs with gather_holds()
+    if (load_seq_cst(entry->seq) != cursor_) {                   // (E) of the retire race
+      store_release(hold_of(shared_, *hold), std::uint64_t{0});  // pairs with gather_holds()
       AGNOCAST_FAILPOINT("take.missed");
       continue;
     }
@@ -223,7 +223,7 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
 void Connection::release_hold(std::uint32_t hold) noexcept
 {
   // After all reads of the message. Pairs with the loads in gather_holds() and reserve_hold().
-  store_release(shared_.holds[hold], std::uint64_t{0});
+  store_release(hold_of(shared_, hold), std::uint64_t{0});
   AGNOCAST_FAILPOINT("release.hold_cleared");
 }
 

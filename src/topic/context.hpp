@@ -3,12 +3,28 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "abi/area_layout.h"
 #include "heap/heap.hpp"
 #include "memory/area.hpp"
 #include "memory/peer.hpp"
 #include "registry/registry.hpp"
 
 namespace agnocast::internal {
+
+/// Hold `index` of a connection: there are as many as its capacity says, beyond the declared four.
+inline const std::uint64_t& hold_of(const agnocast_connection& connection, std::uint32_t index)
+{
+  const auto* base = reinterpret_cast<const std::byte*>(&connection);
+  return reinterpret_cast<const std::uint64_t*>(base + AGNOCAST_HOLDS_OFFSET)[index];
+}
+inline std::uint64_t& hold_of(agnocast_connection& connection, std::uint32_t index)
+{
+  auto* base = reinterpret_cast<std::byte*>(&connection);
+  return reinterpret_cast<std::uint64_t*>(base + AGNOCAST_HOLDS_OFFSET)[index];
+}
 
 /// Belongs to the runtime; lives as long as any publisher or subscription of the process.
 struct Context

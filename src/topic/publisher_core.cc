@@ -373,7 +373,7 @@ bool PublisherCore::gather_holds()
     const std::size_t before = holds_.size();
     for (std::uint32_t i = 0; i < end; ++i) {
       // (C) of the retire race; pairs with Connection::take and, when it reads 0, with release().
-      if (const std::uint64_t seq = load_seq_cst(connection->holds[i]); seq != 0)
+      if (const std::uint64_t seq = load_seq_cst(hold_of(*connection, i)); seq != 0)
         holds_.push_back(seq);
     }
     if (holds_.size() != before && peer.area->is_gone()) holds_.resize(before);
@@ -572,7 +572,7 @@ std::string PublisherCore::holders()
     if (connection == nullptr) continue;
     const std::uint32_t end = std::min(load_relaxed(connection->holds_end), peer.holds_capacity);
     std::uint32_t held = 0;
-    for (std::uint32_t i = 0; i < end; ++i) held += load_relaxed(connection->holds[i]) != 0;
+    for (std::uint32_t i = 0; i < end; ++i) held += load_relaxed(hold_of(*connection, i)) != 0;
     if (held != 0) {
       text += ", " + std::to_string(held) + " held by process " +
               std::to_string(peer.area->identity().pid);

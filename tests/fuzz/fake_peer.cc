@@ -65,7 +65,8 @@ FakePeer::FakePeer()
   context.ticket = {0, 1};
   context.heap = Heap::create(
     area_->heap_base(), area_->heap_bytes(), area_->heap_secured(),
-    {os::map_private, [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); },
+    {[](std::size_t bytes) { return os::map_private(bytes); },
+     [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); },
      [](void* own, std::size_t end) { return static_cast<Area*>(own)->secure_heap(end); },
      area_.get()});
   must(context.heap != nullptr, "a heap");

@@ -32,8 +32,9 @@ class FakeRegistry final : public Registry
   {
     return EndpointTicket{0, 0, own_endpoint_id};
   }
-  void close_endpoint(const EndpointTicket&) override {}
-  void remove_endpoint(const EndpointTicket&) override {}
+  void close_endpoint(const EndpointTicket&) noexcept override {}
+  void remove_endpoint(const EndpointTicket&) noexcept override {}
+  bool settle() noexcept override { return true; }
   [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t) const override
   {
     return &generation;
