@@ -303,6 +303,11 @@ TEST_P(Victim, MayEndOrPauseAtAnyStepAndItsPartnersGoOn)
     const auto times = times_reached(role);
     for (std::size_t i = 0; i < reached.size(); ++i) reached[i] = std::min(reached[i], times[i]);
   }
+  // Every joiner sweeps, but only some roles are sure to find something.
+  const bool cleans = role.finds_remains || role.has_mortal || role.name == "Heir";
+  for (std::size_t i = 0; i < reached.size() && !cleans; ++i) {
+    if (std::strncmp(failpoints().first[i].name, "clean.", 6) == 0) reached[i] = 0;
+  }
   std::size_t runs = 0;
   std::size_t faults = 0;
   for (std::uint32_t i = 0; i < reached.size() && !HasFailure(); ++i) {
