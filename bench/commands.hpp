@@ -11,30 +11,27 @@
 
 namespace bench {
 
-struct LatencyOptions
+struct CompareOptions
 {
-  std::string mode = "both";
+  std::vector<std::string> systems;  ///< none: all that are there
+  std::vector<std::string> modes = {"poll", "block", "spin", "one-core"};
   std::vector<std::size_t> sizes_bytes = {64, 4096, 65'536, 1'048'576, 16'777'216, 67'108'864};
+  std::vector<std::size_t> unsized_sizes_bytes = {65'536, 1'048'576, 16'777'216};
+  bool flat = true;
+  bool unsized = true;
+  bool handed_over = true;
+  bool written_and_read = true;
   unsigned repetitions = 5;
   std::vector<int> cores = {0, 1};
   std::string json_path;
-  std::uint64_t iterations = 0;  // 0: by mode and size
-  std::uint64_t spin_us = 0;
+  std::uint64_t rounds = 0;  // 0: by mode and size
+  std::uint64_t budget_ms = 500;
+  std::uint64_t spin_us = 100;
   bool smoke = false;
 };
-/// One-way latency between two processes, beside the bare limits of the machine.
-int run_latency(const LatencyOptions& options);
-
-struct PublishOptions
-{
-  std::size_t size_bytes = 64;
-  unsigned repetitions = 5;
-  std::vector<int> cores = {0, 1};
-  std::uint64_t iterations = 20'000;
-  bool smoke = false;
-};
-/// What publish() costs its caller.
-int run_publish(const PublishOptions& options);
+/// One-way latency between two processes: every system, beside the bare limits of the machine.
+int run_compare(const CompareOptions& options);
+std::size_t biggest_bytes(const CompareOptions& options);
 
 struct HookOptions
 {
@@ -45,18 +42,5 @@ struct HookOptions
 };
 /// What malloc and free cost outside a loan, with the hook and without.
 int run_hook(const HookOptions& options);
-
-struct EchoOptions
-{
-  int fd = -1;
-  int core = 0;
-  pid_t parent = 0;
-};
-/// The other process of run_latency() and run_publish().
-int run_echo(const EchoOptions& options);
-
-/// A domain of its own and memory enough for messages of `biggest_bytes`, unless the environment
-/// says otherwise already.
-void set_environment(std::size_t biggest_bytes);
 
 }  // namespace bench

@@ -5,21 +5,22 @@
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <agnocast/agnocast.hpp>
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "clock.hpp"
 #include "commands.hpp"
-#include "message_end.hpp"
-#include "peer.hpp"
-#include "statistics.hpp"
+#include "harness/clock.hpp"
+#include "harness/process.hpp"
+#include "harness/statistics.hpp"
 
 namespace bench {
 namespace {
@@ -122,12 +123,18 @@ void compare(const char* label, const Contenders& contenders, std::uint32_t slot
               median(ns[1]), median(ns[2]), median(ns[1]) / plain_ns, median(ns[2]) / plain_ns);
 }
 
+struct Message
+{
+  std::vector<std::uint8_t> bytes;
+};
+
 }  // namespace
 
 int run_hook(const HookOptions& options)
 {
-  if (options.core >= 0) pin_this_process(options.core);
-  set_environment(0);
+  if (options.core >= 0) pin_this_thread(options.core);
+  // A domain of its own, unless the environment says otherwise.
+  setenv("AGNOCAST_DOMAIN_ID", std::to_string(900 + getpid() % 90).c_str(), 0);
   void* const c_library = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
   if (c_library == nullptr) throw Failure("libc.so.6 is not loaded");
   const Allocator plain = look_up(c_library);
@@ -154,8 +161,10 @@ int run_hook(const HookOptions& options)
   compare_all("not joined");
 
   agnocast::Node node("hook");
-  const auto publisher = node.create_publisher<Payload>("/bench/hook", agnocast::QoS(1));
-  publisher->publish(written_loan(*publisher, 1, 4096));
+  const auto publisher = node.create_publisher<Message>("/bench/hook", agnocast::QoS(1));
+  agnocast::ipc_shared_ptr<Message> loan = publisher->borrow_loaned_message();
+  loan->bytes.resize(4096);
+  publisher->publish(std::move(loan));
   if (!agnocast::hook_in_force()) throw Failure("the malloc hook is not in force");
   compare_all("joined");
   return 0;

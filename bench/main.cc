@@ -1,70 +1,58 @@
-// agnocast-bench: what the library costs, beside what the machine can do at best.
+// agnocast-bench: what the library costs, beside its peers and what the machine can do at best.
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <string>
 
 #include "commands.hpp"
-#include "message_end.hpp"
+#include "ends/agnocast.hpp"
+#include "ends/bare.hpp"
 
 namespace bench {
-
-void set_environment(std::size_t biggest_bytes)
-{
-  constexpr std::size_t spare_bytes = 64UL << 20;
-  const std::string domain = std::to_string(900 + getpid() % 90);
-  const std::string pool_bytes =
-    std::to_string((MessageEnd::batch + 4) * biggest_bytes + spare_bytes);
-  setenv("AGNOCAST_DOMAIN_ID", domain.c_str(), 0);
-  setenv("AGNOCAST_MEMPOOL_SIZE", pool_bytes.c_str(), 0);
-}
-
 namespace {
 
 constexpr const char* smoke_text = "Only show that it works, in a few seconds";
-constexpr const char* pin_text = "Cores of the two processes";
 
-CLI::App* add_latency(CLI::App& app, LatencyOptions& options)
+CLI::App* add_compare(CLI::App& app, CompareOptions& options)
 {
-  CLI::App* command = app.add_subcommand("latency", "One-way latency between two processes");
-  command->add_option("--mode", options.mode, "How receivers wait")
-    ->check(CLI::IsMember({"poll", "block", "both"}))
-    ->capture_default_str();
-  command->add_option("--sizes", options.sizes_bytes, "Payload sizes in bytes")
+  CLI::App* command =
+    app.add_subcommand("compare", "One-way latency between two processes, over every system");
+  command->add_option("--systems", options.systems, "Systems to measure; none: all there are")
+    ->delimiter(',');
+  command->add_option("--modes", options.modes, "poll, block, spin (then block), one-core (block)")
     ->delimiter(',')
-    ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 40))
+    ->check(CLI::IsMember({"poll", "block", "spin", "one-core"}))
     ->capture_default_str();
+  const auto size_range = CLI::Range(std::size_t{16}, std::size_t{1} << 32);
+  command->add_option("--sizes", options.sizes_bytes, "Sizes of flat messages, in bytes")
+    ->delimiter(',')
+    ->check(size_range)
+    ->capture_default_str();
+  command->add_option("--unsized-sizes", options.unsized_sizes_bytes, "Sizes of unsized messages")
+    ->delimiter(',')
+    ->check(size_range)
+    ->capture_default_str();
+  command->add_flag("!--no-flat", options.flat, "Leave out flat messages");
+  command->add_flag("!--no-unsized", options.unsized, "Leave out unsized messages");
+  command->add_flag("!--no-handed-over", options.handed_over, "Leave out messages not looked at");
+  command->add_flag("!--no-written-and-read", options.written_and_read,
+                    "Leave out messages of which writing and reading is measured too");
   command->add_option("--repeat", options.repetitions, "Repetitions of the whole series")
     ->check(CLI::Range(1U, 1000U))
     ->capture_default_str();
-  command->add_option("--pin", options.cores, pin_text)->delimiter(',')->expected(2);
+  command->add_option("--pin", options.cores, "Cores of ping and pong")
+    ->delimiter(',')
+    ->expected(2);
   command->add_option("--json", options.json_path, "Write the results to this file");
-  command->add_option("--iterations", options.iterations, "Rounds of each size; 0: by size")
-    ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{100'000'000}));
-  command
-    ->add_option("--spin-us", options.spin_us,
-                 "Block mode: let receivers spin so long before sleep")
-    ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000}));
-  command->add_flag("--smoke", options.smoke, smoke_text);
-  return command;
-}
-
-CLI::App* add_publish(CLI::App& app, PublishOptions& options)
-{
-  CLI::App* command = app.add_subcommand("publish", "Cost of publish() for its caller");
-  command->add_option("--size", options.size_bytes, "Payload size in bytes")
-    ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 40))
+  command->add_option("--rounds", options.rounds, "Rounds of each case; 0: by mode and size")
+    ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{100'000}));
+  command->add_option("--budget-ms", options.budget_ms, "Time for one system in one case")
+    ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{60'000}))
     ->capture_default_str();
-  command->add_option("--repeat", options.repetitions, "Repetitions")
-    ->check(CLI::Range(1U, 1000U))
-    ->capture_default_str();
-  command->add_option("--pin", options.cores, pin_text)->delimiter(',')->expected(2);
-  command->add_option("--iterations", options.iterations, "Messages of each repetition")
-    ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}))
+  command->add_option("--spin-us", options.spin_us, "How long receivers spin in mode spin")
+    ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000}))
     ->capture_default_str();
   command->add_flag("--smoke", options.smoke, smoke_text);
   return command;
@@ -84,34 +72,27 @@ CLI::App* add_hook(CLI::App& app, HookOptions& options)
   return command;
 }
 
-CLI::App* add_echo(CLI::App& app, EchoOptions& options)
+/// "end --system NAME ...": this program is one end of a comparison.
+int run_end(int argc, char** argv)
 {
-  CLI::App* command =
-    app.add_subcommand("echo", "The other process; started by the program itself");
-  command->group("");
-  command->add_option("--fd", options.fd)->required();
-  command->add_option("--core", options.core)->required();
-  command->add_option("--parent", options.parent)->required();
-  return command;
+  if (argc < 4 || std::strcmp(argv[2], "--system") != 0) throw Failure("end needs --system");
+  const std::string system = argv[3];
+  argv[3] = argv[0];
+  const EndArguments arguments = parse_end_arguments(argc - 3, argv + 3);
+  return system == "agnocast" ? run_agnocast_end(arguments) : run_bare_end(system, arguments);
 }
 
 int run(int argc, char** argv)
 {
+  if (argc > 1 && std::strcmp(argv[1], "end") == 0) return run_end(argc, argv);
   CLI::App app("Benchmarks of agnocast");
-  LatencyOptions latency;
-  PublishOptions publish;
+  CompareOptions compare;
   HookOptions hook;
-  EchoOptions echo;
   app.require_subcommand(1);
-  const CLI::App* latency_command = add_latency(app, latency);
-  const CLI::App* publish_command = add_publish(app, publish);
-  const CLI::App* hook_command = add_hook(app, hook);
-  add_echo(app, echo);
+  const CLI::App* compare_command = add_compare(app, compare);
+  add_hook(app, hook);
   CLI11_PARSE(app, argc, argv);
-  if (latency_command->parsed()) return run_latency(latency);
-  if (publish_command->parsed()) return run_publish(publish);
-  if (hook_command->parsed()) return run_hook(hook);
-  return run_echo(echo);
+  return compare_command->parsed() ? run_compare(compare) : run_hook(hook);
 }
 
 }  // namespace

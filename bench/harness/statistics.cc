@@ -1,6 +1,6 @@
 // Percentiles by nearest rank.
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
-#include "statistics.hpp"
+#include "harness/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>

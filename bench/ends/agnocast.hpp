@@ -1,0 +1,11 @@
+// The ends that use agnocast.
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "harness/serve.hpp"
+
+namespace bench {
+
+int run_agnocast_end(const EndArguments& arguments);
+
+}  // namespace bench
