@@ -13,18 +13,6 @@
 namespace agnocast::internal {
 namespace {
 
-// Which cache this thread used last. Of a heap that was destroyed only the number remains, which
-// matches none, so the pointer is not followed.
-struct ThreadMemo
-{
-  std::uint64_t heap_id;  // 0: none
-  ThreadCache* cache;
-  bool creating;  // malloc was entered again from pthread_setspecific
-  bool ended;     // the thread's destructors have begun; a new cache would never be flushed
-};
-
-[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadMemo tls_memo{};
-
 constinit std::atomic<std::uint64_t> last_heap_id{0};
 
 constexpr std::size_t kRegionMax = std::size_t{1} << 43;
@@ -62,6 +50,8 @@ struct Metadata
 };
 
 }  // namespace
+
+AGNOCAST_PUBLIC constinit thread_local ThreadMemo tls_memo{};
 
 Heap::Heap(std::byte* base, std::size_t bytes, std::size_t secured, const HeapHost& host,
            std::byte* metadata, std::size_t metadata_bytes) noexcept
@@ -238,11 +228,7 @@ inline void* Heap::allocate_small(SizeClass size_class) noexcept
 inline void* Heap::hand_out(std::byte* block, SizeClass size_class, ThreadCache* cache) noexcept
 {
   map_.set_live(offset_of(block), size_class);
-  if (cache != nullptr) {
-    cache->count_allocation();
-  } else {
-    allocations_.fetch_add(1, std::memory_order_relaxed);
-  }
+  if (cache == nullptr) allocations_.fetch_add(1, std::memory_order_relaxed);
   return block;
 }
 
@@ -276,9 +262,8 @@ void Heap::deallocate(void* block) noexcept
   map_.set_resting(offset, size_class);
   forbid_access(block, kClassBytes[size_class]);
   ThreadCache* const cache = thread_cache();
-  if (cache != nullptr && cache->push(size_class, static_cast<std::byte*>(block))) [[likely]] {
-    return cache->count_deallocation();
-  }
+  if (cache != nullptr && cache->push(size_class, static_cast<std::byte*>(block))) [[likely]]
+    return;
   deallocate_small_slow(static_cast<std::byte*>(block), size_class, cache);
 }
 
@@ -291,7 +276,6 @@ void Heap::deallocate(void* block) noexcept
   }
   count_misuse(cache->spill(size_class, ThreadCache::half(size_class), slabs_));
   AGNOCAST_CHECK(cache->push(size_class, block));
-  cache->count_deallocation();
 }
 
 [[gnu::noinline]] void Heap::deallocate_large(std::size_t offset) noexcept

@@ -13,18 +13,20 @@ bool ThreadCache::refill(SizeClass size_class, SlabHeap& slabs) noexcept
   const std::uint32_t taken = slabs.take(size_class, stock, half(size_class));
   // The lowest address on top: blocks are handed out in the order of their addresses.
   std::reverse(stock, stock + taken);
-  count_[size_class] = taken;
+  set_depth(state_[size_class], taken);
+  add(fetched_, taken);
   return taken != 0;
 }
 
 std::uint32_t ThreadCache::spill(SizeClass size_class, std::uint32_t kept, SlabHeap& slabs) noexcept
 {
-  const std::uint32_t count = count_[size_class];
+  const std::uint32_t count = depth(load(state_[size_class]));
   if (count <= kept) return 0;
   std::byte** const stock = blocks_[size_class].data();
   const std::uint32_t refused = slabs.give(size_class, stock, count - kept);
   std::copy(stock + (count - kept), stock + count, stock);
-  count_[size_class] = kept;
+  set_depth(state_[size_class], kept);
+  add(returned_, count - kept);
   return refused;
 }
 
@@ -63,8 +65,16 @@ void ThreadCachePool::add_counters(std::uint64_t& allocations,
 {
   const std::lock_guard guard(mutex_);
   for (const ThreadCache* cache = all_; cache != nullptr; cache = cache->next_) {
-    allocations += cache->allocations_.load(std::memory_order_relaxed);
-    deallocations += cache->deallocations_.load(std::memory_order_relaxed);
+    std::uint64_t popped = 0;
+    std::uint64_t here = 0;
+    for (const std::atomic<std::uint64_t>& word : cache->state_) {
+      const std::uint64_t state = ThreadCache::load(word);
+      popped += state / ThreadCache::one_pop;
+      here += ThreadCache::depth(state);
+    }
+    allocations += popped;
+    deallocations +=
+      popped + here + ThreadCache::load(cache->returned_) - ThreadCache::load(cache->fetched_);
   }
 }
 

@@ -18,11 +18,14 @@ class Heap;
 
 // A stack of block addresses for each class. It lives in private memory, made of zeroes.
 //
-// Thread safety: one thread owns it; only the two counters are read by others.
+// Thread safety: one thread owns it; only the counters are read by others.
 // Invariants:
-//   1. Class c has count_[c] <= cache_capacity(c) blocks, all marked resting, none of them free in
-//      their slab.
+//   1. Class c has depth(state_[c]) <= cache_capacity(c) blocks, all marked resting, none of them
+//      free in their slab.
 //   2. All blocks are of the heap `heap`.
+//   3. What came in, from the slabs (fetched_) or from push(), either went out again, by pop() or
+//   to
+//      the slabs (returned_), or is here. So nobody has to count the pushes.
 class ThreadCache
 {
  public:
@@ -31,19 +34,20 @@ class ThreadCache
   // The block that came last, or nullptr.
   std::byte* pop(SizeClass size_class) noexcept
   {
-    const std::uint32_t count = count_[size_class];
-    if (count == 0) return nullptr;
-    count_[size_class] = count - 1;
-    return blocks_[size_class][count - 1];
+    const std::uint64_t state = load(state_[size_class]);
+    if (depth(state) == 0) return nullptr;
+    const std::uint64_t left = state + one_pop - 1;
+    state_[size_class].store(left, std::memory_order_relaxed);
+    return blocks_[size_class][depth(left)];
   }
 
   // False if the class is full.
   bool push(SizeClass size_class, std::byte* block) noexcept
   {
-    const std::uint32_t count = count_[size_class];
-    if (count >= kCapacity[size_class]) return false;
-    blocks_[size_class][count] = block;
-    count_[size_class] = count + 1;
+    const std::uint64_t state = load(state_[size_class]);
+    if (depth(state) >= kCapacity[size_class]) return false;
+    blocks_[size_class][depth(state)] = block;
+    state_[size_class].store(state + 1, std::memory_order_relaxed);
     return true;
   }
 
@@ -58,9 +62,6 @@ class ThreadCache
 
   static std::uint32_t half(SizeClass size_class) noexcept { return kCapacity[size_class] / 2; }
 
-  void count_allocation() noexcept { increment(allocations_); }
-  void count_deallocation() noexcept { increment(deallocations_); }
-
   Heap* heap = nullptr;
 
  private:
@@ -72,17 +73,32 @@ class ThreadCache
     return capacity;
   }();
 
-  // One writer, so no read-modify-write is needed.
-  static void increment(std::atomic<std::uint64_t>& counter) noexcept
+  // The state of a class: how many blocks it has in the lowest 8 bits, how many were ever popped
+  // above. One writer, so no read-modify-write is needed.
+  static constexpr std::uint64_t one_pop = 256;
+  static_assert(kMost < one_pop);
+  static std::uint8_t depth(std::uint64_t state) noexcept
   {
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return static_cast<std::uint8_t>(state);
+  }
+  static std::uint64_t load(const std::atomic<std::uint64_t>& word) noexcept
+  {
+    return word.load(std::memory_order_relaxed);
+  }
+  static void set_depth(std::atomic<std::uint64_t>& state, std::uint32_t depth) noexcept
+  {
+    state.store(load(state) / one_pop * one_pop + depth, std::memory_order_relaxed);
+  }
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t count) noexcept
+  {
+    counter.store(load(counter) + count, std::memory_order_relaxed);
   }
 
-  std::atomic<std::uint64_t> allocations_{0};
-  std::atomic<std::uint64_t> deallocations_{0};
+  std::atomic<std::uint64_t> fetched_{0};
+  std::atomic<std::uint64_t> returned_{0};
   ThreadCache* next_ = nullptr;       // of all caches of the pool
   ThreadCache* next_idle_ = nullptr;  // of those that no thread has
-  std::array<std::uint32_t, kClasses> count_{};
+  std::array<std::atomic<std::uint64_t>, kClasses> state_{};
   std::array<std::array<std::byte*, kMost>, kClasses> blocks_;
 };
 

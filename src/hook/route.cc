@@ -149,7 +149,7 @@ void open_all_windows() noexcept
   idle_window.counts.store(ThreadWindow::one_open);
 }
 
-void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept
+void* route_allocate_slow(const NextMalloc& next, std::size_t bytes) noexcept
 {
   Heap* heap = heap_in_use();
   if (heap == nullptr) return next.malloc(bytes);
@@ -175,7 +175,7 @@ void* route_allocate_aligned(const NextMalloc& next, std::size_t alignment,
   return block != nullptr ? block : out_of_memory();
 }
 
-void route_free(void* block) noexcept
+void route_free_slow(void* block) noexcept
 {
   const int error = errno;  // free() leaves it as it was
   Heap* heap = heap_in_use();

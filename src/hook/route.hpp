@@ -70,13 +70,26 @@ struct NextMalloc
 AGNOCAST_PUBLIC void start_hook(HookView* view, bool in_force) noexcept;
 
 /// These set errno as malloc does. Called by whichever copy of the hook is in force.
-AGNOCAST_PUBLIC void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept;
+AGNOCAST_PUBLIC void* route_allocate_slow(const NextMalloc& next, std::size_t bytes) noexcept;
+inline void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept
+{
+  if (Heap* heap = shared_heap.load(std::memory_order_acquire)) [[likely]] {
+    if (void* block = heap->allocate_from_cache(bytes)) [[likely]]
+      return block;
+  }
+  return route_allocate_slow(next, bytes);
+}
 AGNOCAST_PUBLIC void* route_allocate_zeroed(const NextMalloc& next, std::size_t count,
                                             std::size_t bytes) noexcept;
 AGNOCAST_PUBLIC void* route_allocate_aligned(const NextMalloc& next, std::size_t alignment,
                                              std::size_t bytes) noexcept;
 /// For blocks in the window only.
-AGNOCAST_PUBLIC void route_free(void* block) noexcept;
+AGNOCAST_PUBLIC void route_free_slow(void* block) noexcept;
+inline void route_free(void* block) noexcept
+{
+  Heap* const heap = shared_heap.load(std::memory_order_acquire);
+  if (heap == nullptr || !heap->deallocate_to_cache(block)) route_free_slow(block);
+}
 AGNOCAST_PUBLIC std::size_t route_usable_size(void* block) noexcept;
 /// For any two heaps: where `block` lies, and where the thread allocates now.
 AGNOCAST_PUBLIC void* route_reallocate(const NextMalloc& next, void* block,
