@@ -21,3 +21,22 @@ if(ZEROMQ_INCLUDE AND ZEROMQ_LIBRARY)
   set(ZEROMQ_FOUND ON)
 endif()
 agnocast_bench_peer(zeromq ${ZEROMQ_FOUND} ${ZEROMQ_LIBRARY})
+
+find_package(CycloneDDS QUIET)
+find_program(CYCLONEDDS_IDLC idlc)
+mark_as_advanced(CYCLONEDDS_IDLC)
+if(NOT CYCLONEDDS_IDLC)
+  set(CycloneDDS_FOUND OFF)
+endif()
+if(CycloneDDS_FOUND)
+  # The generated file is not ours to warn about.
+  set_source_files_properties(${CMAKE_CURRENT_BINARY_DIR}/cyclonedds.c PROPERTIES COMPILE_OPTIONS -w)
+  add_custom_command(OUTPUT cyclonedds.c cyclonedds.h
+    COMMAND ${CYCLONEDDS_IDLC} ${CMAKE_CURRENT_SOURCE_DIR}/ends/cyclonedds.idl
+    DEPENDS ends/cyclonedds.idl VERBATIM)
+endif()
+agnocast_bench_peer(cyclonedds ${CycloneDDS_FOUND} CycloneDDS::ddsc)
+if(TARGET agnocast-bench-cyclonedds)
+  target_sources(agnocast-bench-cyclonedds PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/cyclonedds.c)
+  target_include_directories(agnocast-bench-cyclonedds SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
+endif()
