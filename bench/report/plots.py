@@ -73,13 +73,13 @@ def draw_unsized(run, folder):
             axes.text(result["p50_ns"] + longest * 0.03, y, text, va="center", fontsize=8,
                       fontweight="bold" if system == OURS else "normal")
         axes.set_yticks(range(len(chosen)), [name_of(result["system"]) for result in chosen], fontsize=8.5)
-        axes.set_xlim(0, longest * 1.75)
+        axes.set_xlim(0, longest * 2.1)
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
         axes.set_title(size_text(size), fontsize=10, pad=4)
     figure.suptitle("Unsized message, written and read: one way (p50), and times Agnocast's", x=0.02, ha="left",
                     fontsize=11, fontweight="bold")
-    figure.subplots_adjust(left=0.10, right=0.995, top=0.80, bottom=0.03, wspace=0.42)
+    figure.subplots_adjust(left=0.105, right=0.995, top=0.80, bottom=0.03, wspace=0.5)
     return [save(figure, folder, "unsized")]
 
 
@@ -96,7 +96,7 @@ def draw_percentiles(run, folder):
             draw_percentile_lines(axes, run, mode, size)
     figure.suptitle("Percentiles of the one-way latency, flat message, handed over", x=0.02, ha="left", fontsize=11,
                     fontweight="bold")
-    figure.subplots_adjust(left=0.09, right=0.88, top=0.88, bottom=0.05, wspace=0.38, hspace=0.32)
+    figure.subplots_adjust(left=0.09, right=0.875, top=0.88, bottom=0.05, wspace=0.55, hspace=0.32)
     for axes_row in grid:
         for axes in axes_row:
             label_ends(axes, axes.ends, points_apart=11.5)

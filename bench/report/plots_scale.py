@@ -5,8 +5,8 @@ Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 
 import matplotlib.pyplot as plt
 
-from results import size_text
-from style import category_axis, label_ends, line_style, save, time_axis
+from results import OURS, name_of, number_text, size_text
+from style import category_axis, colour, label_ends, line_style, save, time_axis
 
 TIME = {"publish_p50_ns": "publish(), p50", "latency_p50_ns": "publish to callback, p50",
         "latency_p999_ns": "publish to callback, p99.9", "last_p50_ns": "the last one reached, p50",
@@ -65,7 +65,7 @@ def draw_lines(axes, run, results, field, x_label):
         axes.ends.append((system, xs[-1], ys[-1]))
         xs_all.update(xs)
     axes.set_xscale("log", base=2)
-    category_axis(axes.xaxis, sorted(xs_all), lambda value: f"{value:g}")
+    category_axis(axes.xaxis, sorted(xs_all), lambda value: f"{value:g}", apart=0.16)
     axes.set_xlabel(x_label)
     axes.set_title(TIME.get(field) or PLAIN[field], fontsize=9.5, pad=5)
     if field in TIME:
@@ -96,9 +96,6 @@ def draw_rate(run, folder):
 
 
 def draw_best(axes, best, title):
-    from results import OURS, name_of, number_text
-    from style import colour
-
     order = sorted(best, key=best.get)
     for y, system in enumerate(order):
         axes.barh(y, best[system], height=0.66, color=colour(system), alpha=1 if system == OURS else 0.75)

@@ -3,6 +3,8 @@
 Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 """
 
+import math
+
 import matplotlib
 
 matplotlib.use("svg")
@@ -67,8 +69,10 @@ def colour(system):
 
 
 def time_axis(axis):
-    """Logarithmic, in units that people use."""
-    axis.set_major_locator(LogLocator(base=10, numticks=20))
+    """Logarithmic, in units that people use; call it when the lines are drawn."""
+    low, high = axis.get_view_interval()
+    subs = (1,) if high / low > 30 else (1, 2, 5)
+    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda ns, _: plain_time(ns)))
     axis.set_minor_locator(NullLocator())
     axis.axes.grid(axis=axis.axis_name, color=FAINT, linewidth=0.8)
@@ -79,9 +83,14 @@ def plain_time(ns):
     return time_text(ns).replace(".00 ", " ").replace(".0 ", " ").replace("0.10 ", "0.1 ")
 
 
-def category_axis(axis, values, text):
-    """Logarithmic, with a mark for each of the values and no others."""
-    axis.set_major_locator(FixedLocator(values))
+def category_axis(axis, values, text, apart=0.0):
+    """Logarithmic, with marks at values only; of neighbours nearer than that part of the axis, the bigger stays."""
+    shown = []
+    for value in reversed(values):
+        span = math.log(values[-1] / values[0]) or 1
+        if not shown or math.log(shown[-1] / value) >= apart * span:
+            shown.append(value)
+    axis.set_major_locator(FixedLocator(shown))
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
