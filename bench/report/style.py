@@ -71,6 +71,10 @@ def colour(system):
 def time_axis(axis):
     """Logarithmic, in units that people use; call it when the lines are drawn."""
     low, high = axis.get_view_interval()
+    if high / low < 12:  # less than a decade would make mountains of small differences
+        widen = (12 * low / high) ** 0.5
+        low, high = low / widen, high * widen
+        axis.axes.set_ylim(low, high)
     subs = (1,) if high / low > 30 else (1, 2, 5)
     axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda ns, _: plain_time(ns)))
