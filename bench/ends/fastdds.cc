@@ -4,9 +4,10 @@
 // Chosen in its favour: each flat size is a plain type of that size, as data sharing needs it.
 // Clouds are serialized with Fast CDR as its generator's code would do it, but whole vectors at
 // once, and into a Cloud that keeps its memory from one message to the next. The transport's
-// segment and queue hold the biggest message. Polling, the receiver yields its core after each
-// try, since the threads of Fast DDS need one. Only the shared-memory transport is used, also for
-// discovery, which then needs no network.
+// segment and queue hold the biggest message, so nothing is lost without acknowledgements, which
+// take as long again as the message (best effort; the receiver checks each message). Polling, the
+// receiver yields its core after each try, since the threads of Fast DDS need one. Only the
+// shared-memory transport is used, also for discovery, which then needs no network.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <fastcdr/Cdr.h>
@@ -165,7 +166,7 @@ class Channel
   template <class Qos>
   static void set(Qos& qos, bool is_plain)
   {
-    qos.reliability().kind = dds::RELIABLE_RELIABILITY_QOS;
+    qos.reliability().kind = dds::BEST_EFFORT_RELIABILITY_QOS;
     qos.durability().kind = dds::VOLATILE_DURABILITY_QOS;
     qos.history().kind = dds::KEEP_LAST_HISTORY_QOS;
     qos.history().depth = 1;

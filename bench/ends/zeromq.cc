@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "harness/content.hpp"
-#include "harness/flat_bytes.hpp"
+#include "harness/flat_cloud.hpp"
 #include "harness/reused_heap.hpp"
 #include "harness/serve.hpp"
 
@@ -133,8 +133,8 @@ class ZeromqEnd
     if (task_.touched != 0) write(index, number);
     Buffer& buffer = buffers_[index];
     if (task_.content == Content::unsized) {
-      make_room(buffer, flat_bytes(clouds_[index]));
-      flatten(clouds_[index], buffer.bytes.data());
+      make_room(buffer, flat_cloud_bytes(clouds_[index]));
+      write_flat_cloud(buffer.bytes.data(), clouds_[index]);
     }
     buffer.lent.store(true, std::memory_order_relaxed);
     zmq_msg_t message;
@@ -151,9 +151,6 @@ class ZeromqEnd
     while (zmq_msg_recv(&received_, in_.get(), polls ? ZMQ_DONTWAIT : 0) < 0) {
       check(zmq_errno() == EAGAIN, "cannot receive");
       polls ? patience.rest(true) : patience.check();
-    }
-    if (task_.content == Content::unsized) {
-      view_ = FlatView(zmq_msg_data(&received_));
     }
     if (task_.touched != 0) right_ = is_right(number, true);
   }
@@ -193,10 +190,10 @@ class ZeromqEnd
 
   bool is_right(std::uint64_t number, bool all)
   {
-    if (task_.content == Content::unsized) {
-      return cloud_is(view_, task_.size_bytes, number, all);
-    }
     const void* data = zmq_msg_data(&received_);
+    if (task_.content == Content::unsized) {
+      return flat_cloud_is(data, task_.size_bytes, number, all);
+    }
     if (zmq_msg_size(&received_) != task_.size_bytes) return false;
     return all ? flat_sums_to(data, task_.size_bytes, number)
                : flat_is(data, task_.size_bytes, number);
@@ -209,7 +206,6 @@ class ZeromqEnd
   Socket out_;
   Socket in_;
   zmq_msg_t received_;
-  FlatView view_;
   Task task_;
   std::size_t written_ = 0;
   std::size_t next_ = 0;
