@@ -152,13 +152,14 @@ def independence_bar(run):
     """The same number of subscribers, messages of different sizes."""
     check = Check()
     groups = {}
-    for result in run.find("scale", system=OURS, sweep="subscribers"):
+    for result in run.find("scale", system=OURS, sweep=("subscribers", "rate")):
         if "publish_p50_ns" in result:
-            groups.setdefault((result.get("awake"), result["x"]), []).append(result)
+            count = 1 if result["sweep"] == "rate" else result["x"]  # rate: as fast as it goes, to one
+            groups.setdefault((result.get("awake"), count, result["sweep"]), []).append(result)
     groups = {key: results for key, results in groups.items() if len({r["size_bytes"] for r in results}) > 1}
     if not groups:
         check.lacks("two sizes of message")
-    for (awake, count), results in groups.items():
+    for (awake, count, _), results in groups.items():
         results = sorted(results, key=lambda result: result["size_bytes"])
         small, big = results[0], results[-1]
         text = (f"{count} {'awake' if awake else 'sleeping'}: {time_text(small['publish_p50_ns'])} for "

@@ -9,6 +9,7 @@ from results import ALLOCATORS, LIMITS, OURS, name_of
 TIMES = ("p50_ns", "p99_ns")
 SCALE_TIMES = ("publish_p50_ns", "publish_p99_ns", "latency_p50_ns", "latency_p99_ns", "last_p50_ns",
                "cpu_ns_per_message")
+RATE = "messages/s"
 
 
 def faster(ours, other, fields, who, where):
@@ -31,6 +32,9 @@ def unfavourable(run):
             continue
         for ours in same_point(run, other, OURS):
             found["scale"] += faster(ours, other, SCALE_TIMES, name_of(other["system"]), scale_text(other))
+            if other["sweep"] == "rate" and other["messages_per_s"] > ours["messages_per_s"]:
+                found["scale"].append((scale_text(other), RATE, name_of(other["system"]), other["messages_per_s"],
+                                       ours["messages_per_s"]))
     for other in run.results["heap"]:
         if other["allocator"] == OURS or other["allocator"] not in ALLOCATORS:
             continue

@@ -33,7 +33,8 @@ def compare_text(result):
 
 
 def scale_text(result):
-    words = [f"{result['x']} {result['sweep']}", size_text(result["size_bytes"])]
+    flood = result["sweep"] == "rate"
+    words = ["as fast as it goes" if flood else f"{result['x']} {result['sweep']}", size_text(result["size_bytes"])]
     if "awake" in result:
         words.append("awake" if result["awake"] else "asleep")
     return ", ".join(words)

@@ -3,7 +3,7 @@
 Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 """
 
-from behind import unfavourable
+from behind import RATE, unfavourable
 from points import heap_text
 from results import ALLOCATORS, OURS, factor_text, limit_of, name_of, number_text, size_text, time_text
 
@@ -97,6 +97,7 @@ SCALE_COLUMNS = {
     "syscalls_per_message": ("calls / message", number_text),
     "messages_per_s": ("messages/s", number_text),
     "bytes_per_s": ("GB/s", lambda value: number_text(value / 1e9)),
+    "lost": ("lost", lambda value: f"{value:,}"),
 }
 
 
@@ -161,8 +162,10 @@ def unfavourable_tables(run):
         if not found:
             parts.append(f"{titles[command]}: nobody is ahead of Agnocast in any case.\n")
             continue
-        rows = [[where, what, who, time_text(theirs), time_text(ours), factor_text(ours / theirs if theirs else None)]
-                for where, what, who, theirs, ours in found]
+        rows = []
+        for where, what, who, theirs, ours in found:
+            show = number_text if what == RATE else time_text
+            rows.append([where, what, who, show(theirs), show(ours), factor_text(ours / theirs if theirs else None)])
         head = ["case", "figure", "ahead", "theirs", "ours", "ours / theirs"]
         parts.append(details(f"{titles[command]}: {len(found)} figures", table(head, rows, right_from=3)))
     return "\n".join(parts)
