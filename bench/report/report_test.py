@@ -107,6 +107,11 @@ class BarsTest(unittest.TestCase):
         results.append(dict(results[0], size_bytes=1 << 20, publish_p50_ns=2_600))
         self.assertEqual(verdict(run, "independent").verdict, NOT_MET)
 
+    def test_independence_from_size_shows_in_the_rate_too(self):
+        results = [scaled("agnocast", "rate", 64, awake=True, publish_p50_ns=100),
+                   dict(scaled("agnocast", "rate", 1 << 20, awake=True, publish_p50_ns=120), size_bytes=1 << 20)]
+        self.assertEqual(verdict(Run({"scale": results}), "independent").verdict, MET)
+
     def test_topics_may_be_equal(self):
         results = [scaled(system, "topics", 200, latency_p999_ns=70_000) for system in ("agnocast", "iceoryx2")]
         self.assertEqual(verdict(Run({"scale": results}), "200 topics").verdict, MET)
@@ -139,6 +144,12 @@ class BehindTest(unittest.TestCase):
         found = unfavourable(run)
         self.assertEqual([entry[1:3] for entry in found["scale"]], [("latency p50", "ZeroMQ")])
         self.assertEqual([entry[1:3] for entry in found["heap"]], [("p50", "mimalloc"), ("p99", "mimalloc")])
+
+
+    def test_a_higher_rate(self):
+        run = Run({"scale": [scaled("agnocast", "rate", 64, messages_per_s=1e6),
+                             scaled("zeromq", "rate", 64, messages_per_s=2e6)]})
+        self.assertEqual(unfavourable(run)["scale"], [("as fast as it goes, 64 B", "messages/s", "ZeroMQ", 2e6, 1e6)])
 
 
 class PageTest(unittest.TestCase):
