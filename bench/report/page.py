@@ -34,8 +34,8 @@ def machine_table(machine):
 def summary(run, found):
     """One sentence on the bars, one on who took part."""
     count = {verdict: sum(1 for bar in found if bar.verdict == verdict) for verdict in (MET, NOT_MET, NOT_MEASURED)}
-    text = (f"Of {len(found)} bars, {count[MET]} are met, {count[NOT_MET]} are not met, and "
-            f"{count[NOT_MEASURED]} were not measured in this run.")
+    text = "; ".join(f"{verdict}: {number}" for verdict, number in count.items())
+    text = f"Of its {len(found)} bars, {text}."
     absent = [name_of(peer) for peer in PEERS if peer not in run.systems("compare")]
     if absent:
         text += f" Not in this run: {', '.join(absent)}."

@@ -47,7 +47,7 @@ def draw_curves(run, folder, name, title, fields, **wanted):
     size = results[0].get("size_bytes")
     figure.suptitle(title + (f", {size_text(size)}" if size else ""), x=0.02, ha="left", fontsize=11,
                     fontweight="bold")
-    figure.subplots_adjust(left=0.075, right=0.895, top=0.80, bottom=0.13, wspace=0.85)
+    figure.subplots_adjust(left=0.075, right=0.895, top=0.80, bottom=0.13, wspace=0.95)
     for axes in row[0]:
         label_ends(axes, axes.ends, points_apart=11)
     return [save(figure, folder, name)]

@@ -75,7 +75,7 @@ def time_axis(axis):
         widen = (12 * low / high) ** 0.5
         low, high = low / widen, high * widen
         axis.axes.set_ylim(low, high)
-    subs = (1,) if high / low > 30 else (1, 2, 5)
+    subs = (1,) if high / low > 120 else (1, 2, 5)
     axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda ns, _: plain_time(ns)))
     axis.set_minor_locator(NullLocator())
