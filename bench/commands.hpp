@@ -49,6 +49,7 @@ struct HookOptions
   unsigned repetitions = 15;
   std::uint64_t pairs = 2'000'000;
   int core = -1;  // -1: wherever the scheduler puts it
+  std::string json_path;
   bool smoke = false;
 };
 /// What malloc and free cost outside a loan, with the hook and without.

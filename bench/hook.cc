@@ -9,9 +9,11 @@
 
 #include <agnocast/agnocast.hpp>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <string>
 #include <utility>
@@ -101,9 +103,16 @@ struct Contenders
   Allocator plain, jump, hooked;
 };
 
+struct HookResult
+{
+  const char* process;
+  std::uint32_t live;
+  double plain_ns, jump_ns, hook_ns;
+};
+
 /// Alternates the three, and which of them comes first.
-void compare(const char* label, const Contenders& contenders, std::uint32_t slot_count,
-             const HookOptions& options)
+HookResult compare(const char* label, const Contenders& contenders, std::uint32_t slot_count,
+                   const HookOptions& options)
 {
   const Script script = write_script(slot_count);
   const unsigned repetitions = options.smoke ? 3 : options.repetitions;
@@ -118,9 +127,27 @@ void compare(const char* label, const Contenders& contenders, std::uint32_t slot
       ns[which].push_back(pair_cost_ns(*order[which], slot_count, script, pairs));
     }
   }
-  const double plain_ns = median(ns[0]);
-  std::printf("%-11s %8u %8.2f %8.2f %8.2f %10.3f %10.3f\n", label, slot_count, plain_ns,
-              median(ns[1]), median(ns[2]), median(ns[1]) / plain_ns, median(ns[2]) / plain_ns);
+  const HookResult result{label, slot_count, median(ns[0]), median(ns[1]), median(ns[2])};
+  std::printf("%-11s %8u %8.2f %8.2f %8.2f %10.3f %10.3f\n", label, slot_count, result.plain_ns,
+              result.jump_ns, result.hook_ns, result.jump_ns / result.plain_ns,
+              result.hook_ns / result.plain_ns);
+  return result;
+}
+
+void write_json(const std::string& path, const std::vector<HookResult>& results)
+{
+  std::FILE* const file = std::fopen(path.c_str(), "w");
+  if (file == nullptr) throw Failure(path + ": " + std::strerror(errno));
+  std::fputs("{\n  \"command\": \"hook\",\n  \"results\": [", file);
+  for (const HookResult& result : results) {
+    std::fprintf(file,
+                 "%s\n    {\"process\": \"%s\", \"live\": %u, \"plain_ns\": %.3f, \"jump_ns\": "
+                 "%.3f, \"hook_ns\": %.3f}",
+                 &result == results.data() ? "" : ",", result.process, result.live, result.plain_ns,
+                 result.jump_ns, result.hook_ns);
+  }
+  std::fputs("\n  ]\n}\n", file);
+  std::fclose(file);
 }
 
 struct Message
@@ -153,9 +180,10 @@ int run_hook(const HookOptions& options)
     "nanoseconds for a pair of malloc and free, 16 to 256 B, medians; \"jump\" only jumps\n");
   std::printf("%-11s %8s %8s %8s %8s %10s %10s\n", "process", "live", "plain", "jump", "hook",
               "jump/plain", "hook/plain");
+  std::vector<HookResult> results;
   const auto compare_all = [&](const char* label) {
     for (const std::uint32_t slot_count : {64u, 10'000u}) {
-      compare(label, contenders, slot_count, options);
+      results.push_back(compare(label, contenders, slot_count, options));
     }
   };
   compare_all("not joined");
@@ -167,6 +195,7 @@ int run_hook(const HookOptions& options)
   publisher->publish(std::move(loan));
   if (!agnocast::hook_in_force()) throw Failure("the malloc hook is not in force");
   compare_all("joined");
+  if (!options.json_path.empty()) write_json(options.json_path, results);
   return 0;
 }
 

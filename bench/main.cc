@@ -85,6 +85,7 @@ CLI::App* add_hook(CLI::App& app, HookOptions& options)
     ->check(CLI::Range(std::uint64_t{10}, std::uint64_t{1'000'000'000}))
     ->capture_default_str();
   command->add_option("--core", options.core, "Core to run on");
+  command->add_option("--json", options.json_path, "Write the results to this file");
   command->add_flag("--smoke", options.smoke, smoke_text);
   return command;
 }
