@@ -7,8 +7,6 @@
 // its core after each try, since that thread needs one (without, p50 is 1.5 times as long here).
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-#include <zmq.h>
 
 #include <array>
 #include <atomic>
@@ -17,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "ends/zeromq.hpp"
 #include "harness/content.hpp"
 #include "harness/flat_cloud.hpp"
 #include "harness/reused_heap.hpp"
@@ -24,52 +23,6 @@
 
 namespace bench {
 namespace {
-
-// The kernel gives what it allows. Without it, a big message goes in pieces of 200 KiB.
-constexpr int socket_buffer_bytes = 4 << 20;
-
-void check(bool right, const char* what)
-{
-  if (!right) throw Failure(std::string(what) + ": " + zmq_strerror(zmq_errno()));
-}
-
-/// Its threads end with it.
-class Context
-{
- public:
-  Context() : context_(zmq_ctx_new()) { check(context_ != nullptr, "cannot make a context"); }
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
-  ~Context() { zmq_ctx_term(context_); }
-  [[nodiscard]] void* get() const noexcept { return context_; }
-
- private:
-  void* context_;
-};
-
-class Socket
-{
- public:
-  Socket(const Context& context, int type) : socket_(zmq_socket(context.get(), type))
-  {
-    check(socket_ != nullptr, "cannot make a socket");
-    set(ZMQ_LINGER, 0);
-    set(ZMQ_RCVTIMEO, 1'000);
-    set(ZMQ_SNDBUF, socket_buffer_bytes);
-    set(ZMQ_RCVBUF, socket_buffer_bytes);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() { zmq_close(socket_); }
-  [[nodiscard]] void* get() const noexcept { return socket_; }
-
- private:
-  void set(int option, int value)
-  {
-    check(zmq_setsockopt(socket_, option, &value, sizeof value) == 0, "cannot set an option");
-  }
-  void* socket_;
-};
 
 /// A buffer of the application that ZeroMQ borrows until it has sent it.
 struct Buffer
@@ -90,11 +43,9 @@ class ZeromqEnd
   {
     const std::string session = "ipc://@agnocast-bench-zeromq-" + arguments.session();
     const bool is_ping = arguments.side == Side::ping;
-    check(zmq_bind(out_.get(), (session + (is_ping ? "-to-pong" : "-to-ping")).c_str()) == 0,
-          "cannot bind");
-    check(zmq_setsockopt(in_.get(), ZMQ_SUBSCRIBE, "", 0) == 0, "cannot subscribe");
-    check(zmq_connect(in_.get(), (session + (is_ping ? "-to-ping" : "-to-pong")).c_str()) == 0,
-          "cannot connect");
+    out_.bind(session + (is_ping ? "-to-pong" : "-to-ping"));
+    in_.subscribe("", 0);
+    in_.connect(session + (is_ping ? "-to-ping" : "-to-pong"));
     zmq_msg_init(&received_);
   }
   ~ZeromqEnd() { zmq_msg_close(&received_); }
@@ -218,5 +169,6 @@ class ZeromqEnd
 int main(int argc, char** argv)
 {
   bench::keep_freed_memory();
+  if (bench::is_scale_end(argc, argv)) return bench::run_zeromq_scale_end(argc, argv);
   return bench::serve_main<bench::ZeromqEnd>(argc, argv);
 }
