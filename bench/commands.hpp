@@ -33,6 +33,17 @@ struct CompareOptions
 int run_compare(const CompareOptions& options);
 std::size_t biggest_bytes(const CompareOptions& options);
 
+struct ScaleOptions
+{
+  std::vector<std::string> systems;  ///< none: all that are there
+  std::vector<std::string> sweeps;   ///< none: all
+  unsigned repetitions = 5;
+  std::string json_path;
+  bool smoke = false;
+};
+/// How cost and latency grow with subscribers, topics, publishers and rate.
+int run_scale(const ScaleOptions& options);
+
 struct HookOptions
 {
   unsigned repetitions = 15;

@@ -58,6 +58,23 @@ CLI::App* add_compare(CLI::App& app, CompareOptions& options)
   return command;
 }
 
+CLI::App* add_scale(CLI::App& app, ScaleOptions& options)
+{
+  CLI::App* command = app.add_subcommand(
+    "scale", "How cost and latency grow with subscribers, topics, publishers and rate");
+  command->add_option("--systems", options.systems, "Systems to measure; none: all there are")
+    ->delimiter(',');
+  command->add_option("--sweeps", options.sweeps, "subscribers, topics, publishers, rate; all")
+    ->delimiter(',')
+    ->check(CLI::IsMember({"subscribers", "topics", "publishers", "rate"}));
+  command->add_option("--repeat", options.repetitions, "Repetitions of the whole series")
+    ->check(CLI::Range(1U, 1000U))
+    ->capture_default_str();
+  command->add_option("--json", options.json_path, "Write the results to this file");
+  command->add_flag("--smoke", options.smoke, smoke_text);
+  return command;
+}
+
 CLI::App* add_hook(CLI::App& app, HookOptions& options)
 {
   CLI::App* command = app.add_subcommand("hook", "Cost of malloc and free outside a loan");
@@ -77,6 +94,9 @@ int run_end(int argc, char** argv)
 {
   if (argc < 4 || std::strcmp(argv[2], "--system") != 0) throw Failure("end needs --system");
   const std::string system = argv[3];
+  if (is_scale_end(argc - 3, argv + 3)) {
+    return run_agnocast_scale_end(parse_scale_arguments(argc - 3, argv + 3));
+  }
   argv[3] = argv[0];
   const EndArguments arguments = parse_end_arguments(argc - 3, argv + 3);
   return system == "agnocast" ? run_agnocast_end(arguments) : run_bare_end(system, arguments);
@@ -87,12 +107,15 @@ int run(int argc, char** argv)
   if (argc > 1 && std::strcmp(argv[1], "end") == 0) return run_end(argc, argv);
   CLI::App app("Benchmarks of agnocast");
   CompareOptions compare;
+  ScaleOptions scale;
   HookOptions hook;
   app.require_subcommand(1);
   const CLI::App* compare_command = add_compare(app, compare);
+  const CLI::App* scale_command = add_scale(app, scale);
   add_hook(app, hook);
   CLI11_PARSE(app, argc, argv);
-  return compare_command->parsed() ? run_compare(compare) : run_hook(hook);
+  if (compare_command->parsed()) return run_compare(compare);
+  return scale_command->parsed() ? run_scale(scale) : run_hook(hook);
 }
 
 }  // namespace

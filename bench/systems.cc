@@ -39,6 +39,10 @@ System agnocast(std::size_t biggest_bytes)
   system.settings = {
     "AGNOCAST_DOMAIN_ID=" + std::to_string(900 + getpid() % 90),
     "AGNOCAST_MEMPOOL_SIZE=" + std::to_string((batch + 4) * biggest_bytes + spare_bytes)};
+  system.scales = true;
+  system.first_scale_arguments = {"end", "--system", "agnocast"};
+  // Many processes, none of which needs much.
+  system.scale_settings = {system.settings[0], "AGNOCAST_MEMPOOL_SIZE=4000000"};
   return system;
 }
 

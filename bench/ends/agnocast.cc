@@ -88,6 +88,12 @@ class Channel
     for (std::uint64_t ahead = 0; ahead < batch; ++ahead) {
       loans_.push_back(written_loan(number + ahead));
     }
+    // As a program that has just filled a message would, look at each once more.
+    for (std::uint64_t ahead = 0; ahead < batch; ++ahead) {
+      if (!is(*loans_[ahead], task_.size_bytes, number + ahead, false)) {
+        throw Failure("a loan was changed");
+      }
+    }
   }
 
   void send(std::uint64_t number)

@@ -24,6 +24,30 @@
 namespace bench {
 namespace {
 
+/// What the ends of real systems write between the rounds, so that the limits are measured with
+/// the caches in the same state.
+class Ballast
+{
+ public:
+  void begin(const Task& task)
+  {
+    payloads_.assign(batch, std::vector<unsigned char>(task.size_bytes));
+    next_ = batch;
+  }
+  void prepare(std::uint64_t number)
+  {
+    if (next_++ < batch) return;
+    next_ = 1;
+    for (std::vector<unsigned char>& payload : payloads_) {
+      write_flat(payload.data(), payload.size(), number++);
+    }
+  }
+
+ private:
+  std::vector<std::vector<unsigned char>> payloads_;
+  std::size_t next_ = batch;
+};
+
 /// What two processes can do at best when both are awake: hand over one cache line.
 class LineEnd
 {
@@ -37,8 +61,8 @@ class LineEnd
   {
   }
   void connect() noexcept {}
-  void begin(const Task&) noexcept {}
-  void prepare(std::uint64_t) noexcept {}
+  void begin(const Task& task) { ballast_.begin(task); }
+  void prepare(std::uint64_t number) { ballast_.prepare(number); }
   void send(std::uint64_t number) noexcept { out_.store(number, std::memory_order_release); }
   void receive(std::uint64_t number)
   {
@@ -48,6 +72,7 @@ class LineEnd
   void finish(std::uint64_t) noexcept {}
 
  private:
+  Ballast ballast_;
   Exchange exchange_;
   std::atomic<std::uint64_t>& out_;
   std::atomic<std::uint64_t>& in_;
@@ -137,8 +162,8 @@ class FutexEnd
   {
   }
   void connect() noexcept {}
-  void begin(const Task&) noexcept {}
-  void prepare(std::uint64_t) noexcept {}
+  void begin(const Task& task) { ballast_.begin(task); }
+  void prepare(std::uint64_t number) { ballast_.prepare(number); }
   void send(std::uint64_t number) noexcept
   {
     out_.store(static_cast<std::uint32_t>(number), std::memory_order_release);
@@ -158,6 +183,7 @@ class FutexEnd
   void finish(std::uint64_t) noexcept {}
 
  private:
+  Ballast ballast_;
   Exchange exchange_;
   std::atomic<std::uint32_t>& out_;
   std::atomic<std::uint32_t>& in_;
@@ -180,8 +206,8 @@ class EventfdEnd
     in_ = fds[arguments.side == Side::ping ? 1 : 0];
   }
   void connect() noexcept {}
-  void begin(const Task&) noexcept {}
-  void prepare(std::uint64_t) noexcept {}
+  void begin(const Task& task) { ballast_.begin(task); }
+  void prepare(std::uint64_t number) { ballast_.prepare(number); }
   void send(std::uint64_t)
   {
     const std::uint64_t one = 1;
@@ -195,6 +221,7 @@ class EventfdEnd
   void finish(std::uint64_t) noexcept {}
 
  private:
+  Ballast ballast_;
   int out_ = -1;
   int in_ = -1;
 };

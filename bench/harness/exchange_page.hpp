@@ -3,16 +3,19 @@
 // Every system that is compared is a pair of processes, ping and pong, that do nothing but what the
 // driver posts here. The layout is fixed, since not every end is written in C++.
 //
-// Who writes what: the driver task, task_number and go_on; ping last_number, sample_count, samples,
-// done_number and line_to_pong, word_to_pong; pong ready_number, pong_thread, line_to_ping and
-// word_to_ping; either end its own element of started.
+// Who writes what: the driver task, task_number and go_on; ping last_number, stopped_number,
+// sample_count, samples, done_number and line_to_pong, word_to_pong; pong ready_number,
+// pong_thread, line_to_ping and word_to_ping; either end its own element of started.
 //
 // Invariants
 // 1. task is written before task_number is raised, and not again before done_number has reached it.
 // 2. Numbers of rounds grow over the whole run, so no word is ever reset.
 // 3. ready_number = n says that pong has prepared what round n needs and does nothing more but wait
 //    for it.
-// 4. last_number is written before the message of that round is sent: pong stops after answering
+// 4. stopped_number = n says that ping has stopped the clock of round n: until then pong does
+// nothing
+//    but answer, so that on one core too nothing else is measured.
+// 5. last_number is written before the message of that round is sent: pong stops after answering
 // it.
 //
 // Ordering: every word is stored with release (or stronger) and loaded with acquire by the others.
@@ -81,6 +84,7 @@ struct ExchangePage
   std::atomic<std::int32_t> pong_thread;                       ///< id of its receiving thread
   alignas(apart_bytes) std::atomic<std::uint64_t> ready_number;
   alignas(apart_bytes) std::atomic<std::uint64_t> last_number;
+  std::atomic<std::uint64_t> stopped_number;
   alignas(apart_bytes) std::atomic<std::uint64_t> line_to_pong;  // these four: for the bare limits
   alignas(apart_bytes) std::atomic<std::uint64_t> line_to_ping;
   alignas(apart_bytes) std::atomic<std::uint32_t> word_to_pong;

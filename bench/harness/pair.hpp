@@ -23,6 +23,9 @@ struct System
   std::vector<std::string> daemon;    ///< a program that it needs running, with arguments
   std::string daemon_ready_line;      ///< what the daemon prints when it can be used
   std::vector<std::string> settings;  ///< added to the environment of its ends
+  bool scales = false;                ///< takes part in scale sweeps, see scale_serve.hpp
+  std::vector<std::string> first_scale_arguments;
+  std::vector<std::string> scale_settings;
 };
 
 /// Two processes of a system that are started, connected and wait for tasks.

@@ -80,6 +80,7 @@ void ping_rounds(End& end, const Task& task, ExchangePage& page)
     end.send(number);
     end.receive(number);
     const std::uint64_t end_ns = now_ns();
+    page.stopped_number.store(number, std::memory_order_release);
 
     end.finish(number);
     if (round >= task.warm_up_rounds && sample_count < samples_max) {
@@ -94,11 +95,14 @@ void ping_rounds(End& end, const Task& task, ExchangePage& page)
 template <class End>
 void pong_rounds(End& end, const Task& task, ExchangePage& page)
 {
+  const bool same_core = task.ping_core == task.pong_core;
   for (std::uint64_t number = task.first_number;; ++number) {
     end.prepare(number);
     page.ready_number.store(number, std::memory_order_release);
     end.receive(number);
     end.send(number);
+    Patience patience("the other end to stop the clock");
+    while (page.stopped_number.load(std::memory_order_acquire) != number) patience.rest(same_core);
     end.finish(number);
     if (page.last_number.load(std::memory_order_acquire) == number) return;
   }

@@ -74,12 +74,16 @@ struct agnocast_doorbell
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_doorbell) == AGNOCAST_PAGE, "doorbell");
 
-/* One published message. seq: 0 while the entry is empty, retired or being written; the sequence
- * number while the message can be taken. An entry has a cache line of its own: retiring one
- * message must not disturb the reader of the next. */
+/* One published message. mark: 0 while the entry was never used; the sequence number while the
+ * message can be taken; with AGNOCAST_RETIRED added once it is retired; AGNOCAST_ENTRIES_MOVED when
+ * ring.entries names other entries. So one look at the entry of the next message tells whether it
+ * was published. An entry has a cache line of its own: retiring one message must not disturb the
+ * reader of the next. */
+#define AGNOCAST_RETIRED 0x8000000000000000ull
+#define AGNOCAST_ENTRIES_MOVED 0xffffffffffffffffull
 struct agnocast_ring_entry
 {
-  uint64_t seq __attribute__((aligned(64)));
+  uint64_t mark __attribute__((aligned(64)));
   uint64_t address;
   uint64_t stamp_ns; /* CLOCK_MONOTONIC at publish, as outside of all time namespaces */
   uint64_t reserved[5];

@@ -54,6 +54,17 @@ inline bool compare_exchange_seq_cst(T& word, T expected, T wanted) noexcept
                                      __ATOMIC_SEQ_CST);
 }
 
+/// Asks the processor for a line that this thread will soon write to; a hint, without effect on
+/// what the program does.
+inline void prefetch_for_write(const void* address) noexcept
+{
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));
+#else
+  __builtin_prefetch(address, 1);
+#endif
+}
+
 /// Tells the processor that this is a spin loop.
 inline void pause_spinning() noexcept
 {

@@ -14,7 +14,7 @@ namespace agnocast::internal {
 
 namespace {
 
-// Everybody's window until the first loan, and again in a forked child. open is 1 under
+// Everybody's window until the first loan, and again in a forked child. Its open() is 1 under
 // AGNOCAST_HEAP=all and 0 otherwise.
 ThreadWindow idle_window;
 std::atomic<std::int32_t> base_open{0};
@@ -37,9 +37,10 @@ class PoolLock
   PoolLock& operator=(const PoolLock&) = delete;
 };
 
-void drop_reference(ThreadWindow* window) noexcept
+void take_away(ThreadWindow* window, std::int64_t counts) noexcept
 {
-  if (window->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const std::int64_t left = window->counts.fetch_sub(counts, std::memory_order_acq_rel) - counts;
+  if (ThreadWindow::references_in(left) != 0) return;
   const PoolLock lock;
   window->next_free = free_windows.load(std::memory_order_relaxed);
   free_windows.store(window, std::memory_order_relaxed);
@@ -49,7 +50,7 @@ void drop_reference(ThreadWindow* window) noexcept
 void on_thread_exit(void* window)
 {
   this_thread_window = &idle_window;
-  drop_reference(static_cast<ThreadWindow*>(window));
+  take_away(static_cast<ThreadWindow*>(window), ThreadWindow::one_reference);
 }
 
 ThreadWindow* take_window() noexcept
@@ -72,7 +73,7 @@ ThreadWindow* take_window() noexcept
 void after_fork_in_child()
 {
   base_open.store(0);
-  idle_window.open.store(0);
+  idle_window.counts.store(0);
   forget_open_windows();
   free_windows.store(nullptr);
   pool_locked.store(false);
@@ -111,8 +112,7 @@ ThreadWindow* own_window() noexcept
   if (!key_made.load(std::memory_order_acquire)) make_key();
   ThreadWindow* window = take_window();
   if (window == nullptr) return nullptr;
-  window->open.store(base_open.load(), std::memory_order_relaxed);
-  window->references.store(1, std::memory_order_relaxed);
+  window->counts.store(ThreadWindow::one_reference + base_open.load(), std::memory_order_relaxed);
   pthread_setspecific(window_key, window);
   this_thread_window = window;
   return window;
@@ -125,24 +125,28 @@ Result<ThreadWindow*> open_window()
   if (window == nullptr) {
     return Failure{FailureKind::resource, "no memory for the thread's state: raise 'ulimit -v'"};
   }
-  window->references.fetch_add(1, std::memory_order_relaxed);
   count_open_windows(1);
-  window->open.fetch_add(1, std::memory_order_relaxed);
+  window->counts.fetch_add(ThreadWindow::one_reference + ThreadWindow::one_open,
+                           std::memory_order_relaxed);
   return window;
+}
+
+ThreadWindow* loanless_window() noexcept
+{
+  return &idle_window;
 }
 
 void close_window(ThreadWindow* window) noexcept
 {
-  window->open.fetch_sub(1, std::memory_order_relaxed);
+  take_away(window, ThreadWindow::one_reference + ThreadWindow::one_open);
   count_open_windows(-1);
-  drop_reference(window);
 }
 
 void open_all_windows() noexcept
 {
   count_open_windows(1);
   base_open.store(1);
-  idle_window.open.store(1);
+  idle_window.counts.store(ThreadWindow::one_open);
 }
 
 void* route_allocate(const NextMalloc& next, std::size_t bytes) noexcept
@@ -217,9 +221,9 @@ bool detect_hook() noexcept
   ThreadWindow* window = own_window();
   if (window == nullptr || heap_in_use() == nullptr) return false;
   count_open_windows(1);
-  window->open.fetch_add(1, std::memory_order_relaxed);
+  window->counts.fetch_add(ThreadWindow::one_open, std::memory_order_relaxed);
   void* block = allocate(64);
-  window->open.fetch_sub(1, std::memory_order_relaxed);
+  window->counts.fetch_sub(ThreadWindow::one_open, std::memory_order_relaxed);
   count_open_windows(-1);
   const bool ours = heap_in_use()->contains(block);
   if (ours) {

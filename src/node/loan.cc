@@ -2,6 +2,7 @@
 #include "node/loan.hpp"
 
 #include <new>
+#include <utility>
 
 #include "agnocast/shared_heap.hpp"
 #include "base/epoch.hpp"
@@ -43,11 +44,18 @@ void give_back_handle(LoanHandle* loan) noexcept
   pool_lock.unlock();
 }
 
-void reopen(LoanHandle& loan, ThreadWindow* window) noexcept
+/// While it stands, what the calling thread allocates is private: its own window is set aside.
+class WindowSetAside
 {
-  window->open.fetch_add(1, std::memory_order_relaxed);
-  loan.window.store(window, std::memory_order_relaxed);
-}
+ public:
+  WindowSetAside() noexcept : window_(std::exchange(this_thread_window, loanless_window())) {}
+  ~WindowSetAside() { this_thread_window = window_; }
+  WindowSetAside(const WindowSetAside&) = delete;
+  WindowSetAside& operator=(const WindowSetAside&) = delete;
+
+ private:
+  ThreadWindow* const window_;
+};
 
 Failure foreign_process(const PublisherCore& publisher)
 {
@@ -151,22 +159,25 @@ PublishStatus publish_loan(PublisherCore& publisher, Handle* handle)
       "' was given a message that was published through another copy of the pointer");
   }
   // Before the message is seen: from then on no copy of the pointer may change it.
-  ThreadWindow* window = loan->window.exchange(nullptr, std::memory_order_relaxed);
-  window->open.fetch_sub(1, std::memory_order_relaxed);  // what publish() allocates is private
-  bool published = false;
+  ThreadWindow* const window = loan->window.load(std::memory_order_relaxed);
+  loan->window.store(nullptr, std::memory_order_relaxed);
+  auto outcome = PublishOutcome::timed_out;
   try {
-    published = publisher.publish(loan->message);
+    const WindowSetAside set_aside;
+    outcome = publisher.publish(loan->message);
   } catch (const std::bad_alloc&) {
-    reopen(*loan, window);
+    loan->window.store(window, std::memory_order_relaxed);
     throw ResourceError("no memory to publish on '" + topic + "'; the message is kept");
   }
-  if (!published) {
-    reopen(*loan, window);
+  if (outcome == PublishOutcome::timed_out) {
+    loan->window.store(window, std::memory_order_relaxed);
     return PublishStatus::timed_out;
   }
-  window->open.fetch_add(1, std::memory_order_relaxed);
-  close_window(window);
   loan->message = nullptr;
+  close_window(window);
+  // The next loan reclaims what was retired here, while nobody waits for a message; only who
+  // borrows many in advance must not pile them up.
+  if (outcome == PublishOutcome::published_and_many_retired) publisher.reclaim_retired();
   return PublishStatus::published;
 }
 

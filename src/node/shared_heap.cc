@@ -12,7 +12,7 @@ namespace agnocast {
 namespace {
 
 // Outweighs any number of open loans.
-constexpr std::int32_t private_weight = 1 << 24;
+constexpr std::int64_t private_weight = 1 << 24;
 
 class SharedMemoryResource final : public std::pmr::memory_resource
 {
@@ -48,14 +48,14 @@ SharedHeapScope::~SharedHeapScope()
 PrivateHeapScope::PrivateHeapScope() noexcept : window_(internal::own_window())
 {
   if (window_ != nullptr) {
-    static_cast<internal::ThreadWindow*>(window_)->open.fetch_sub(private_weight);
+    static_cast<internal::ThreadWindow*>(window_)->counts.fetch_sub(private_weight);
   }
 }
 
 PrivateHeapScope::~PrivateHeapScope()
 {
   if (window_ != nullptr) {
-    static_cast<internal::ThreadWindow*>(window_)->open.fetch_add(private_weight);
+    static_cast<internal::ThreadWindow*>(window_)->counts.fetch_add(private_weight);
   }
 }
 

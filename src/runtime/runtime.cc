@@ -68,7 +68,10 @@ bool secure_heap(void* context, std::size_t end)
 void watch_hook_view(HookView* view) noexcept
 {
   view->set_window(own_view.window_base.load(), own_view.window_bytes.load());
-  view->open_windows.store(own_view.open_windows.load());
+  // One that comes late takes over what the first has counted. Without any, nobody asks.
+  if (const HookView* first = hook_views[0].load()) {
+    view->open_windows.store(first->open_windows.load());
+  }
   for (auto& place : hook_views) {
     HookView* expected = nullptr;
     if (place.compare_exchange_strong(expected, view)) return;
@@ -77,7 +80,6 @@ void watch_hook_view(HookView* view) noexcept
 
 void count_open_windows(std::int32_t change) noexcept
 {
-  own_view.open_windows.fetch_add(change, std::memory_order_relaxed);
   for (const auto& place : hook_views) {
     if (HookView* view = place.load(std::memory_order_relaxed)) {
       view->open_windows.fetch_add(change, std::memory_order_relaxed);
@@ -92,7 +94,6 @@ bool is_in_reserved_window(const void* address) noexcept
 
 void forget_open_windows() noexcept
 {
-  own_view.open_windows.store(0);
   for (const auto& place : hook_views) {
     if (HookView* view = place.load()) view->open_windows.store(0);
   }

@@ -108,21 +108,11 @@ void Connection::tell_publisher() noexcept
   if (load_seq_cst(area_->waiter(waiter).sleeping) != 0) area_->ring(waiter);
 }
 
-// Called when the entry of the cursor does not hold it: true if there is a later one to look at.
+// Called when the message of the cursor is retired: true if there may be a later one.
 bool Connection::skip_gone() noexcept
 {
   const std::uint64_t head = this->head();
-  if (head < cursor_) return false;
-  if (!locate_entries()) {
-    broken_ = true;
-    return false;
-  }
-  // head was stored after this entry, so if it is not there now, it was retired. Pairs with the
-  // stores of seq in publish() and retire_oldest().
-  if (load_acquire(entries_[cursor_ & entry_mask_].seq) == cursor_) return true;
-  // Or the ring grew since: its new entries are in place before the old ones become 0, so who finds
-  // that 0 finds them. Pairs with make_ring().
-  if (load_acquire(ring_->entries) != entries_word_) return true;
+  if (head < cursor_) return false;  // a lie: what is retired was published before
   std::uint64_t next =
     std::max(cursor_ + 1, load_acquire(ring_->tail));  // pairs with retire_oldest()
   next = std::min(next, head + 1);
@@ -134,6 +124,7 @@ bool Connection::skip_gone() noexcept
 
 const agnocast_ring_entry* Connection::next_entry() noexcept
 {
+  is_caught_up_ = false;
   if (broken_) return nullptr;
   if (area_->is_broken()) {
     broken_ = true;
@@ -147,9 +138,24 @@ const agnocast_ring_entry* Connection::next_entry() noexcept
   // lies, does not keep us here.
   for (int i = 0; i < steps_max; ++i) {
     const agnocast_ring_entry& entry = entries_[cursor_ & entry_mask_];
-    // Pairs with the store of seq in publish().
-    if (load_acquire(entry.seq) == cursor_) return &entry;
-    if (!skip_gone()) return nullptr;
+    // Pairs with the stores in publish(), retire_oldest() and make_ring(). Of ring.head nothing is
+    // read here: a reader that polls would take that line from the publisher each time.
+    const std::uint64_t mark = load_acquire(entry.mark);
+    if (mark == cursor_) return &entry;
+    if (mark == AGNOCAST_ENTRIES_MOVED) {
+      const std::uint64_t left = entries_word_;
+      if (!locate_entries() || entries_word_ == left) {
+        broken_ = true;
+        return nullptr;
+      }
+    } else if ((mark & ~AGNOCAST_RETIRED) < cursor_) {
+      is_caught_up_ = true;
+      // The hold that the next message will need: its publisher has looked at it since.
+      prefetch_for_write(&shared_);
+      return nullptr;
+    } else if (!skip_gone()) {
+      return nullptr;
+    }
   }
   return nullptr;
 }
@@ -196,7 +202,7 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
     const std::uint64_t stamp = load_relaxed(entry->stamp_ns);
     store_seq_cst(hold_of(shared_, *hold), cursor_);  // (D) of the retire race
     AGNOCAST_FAILPOINT("take.held");
-    if (load_seq_cst(entry->seq) != cursor_) {                   // (E) of the retire race
+    if (load_seq_cst(entry->mark) != cursor_) {                  // (E) of the retire race
       store_release(hold_of(shared_, *hold), std::uint64_t{0});  // pairs with gather_holds()
       AGNOCAST_FAILPOINT("take.missed");
       continue;

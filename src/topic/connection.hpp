@@ -73,6 +73,8 @@ class Connection
   [[nodiscard]] SubscriptionCore* owner() const noexcept { return setup_.owner; }
   [[nodiscard]] std::uint64_t take_lost() noexcept { return std::exchange(lost_, 0); }
   [[nodiscard]] bool is_broken() const noexcept { return broken_; }
+  /// True if the last peek() or take() found that the next message is not published yet.
+  [[nodiscard]] bool is_caught_up() const noexcept { return is_caught_up_; }
   [[nodiscard]] bool is_held() const noexcept;
 
   /// The publisher has left: what is unread may still be taken.
@@ -99,6 +101,7 @@ class Connection
   std::uint64_t entry_mask_ = 0;
   std::uint64_t cursor_ = 1;  ///< as in shared_
   std::uint64_t lost_ = 0;
+  bool is_caught_up_ = false;
   bool broken_ = false;  ///< the publisher wrote something impossible
   std::unique_ptr<ReceivedHandle[]> handles_;
 };

@@ -92,8 +92,9 @@ PublisherCore::~PublisherCore()
   if (waiter_ != AGNOCAST_NO_WAITER) context_.area->give_back_waiter(waiter_);
 }
 
-// Makes room for more live messages. The old entries are emptied after the new ones are in place: a
-// reader that still looks at them finds its message gone, and looks again at ring.entries.
+// Makes room for more live messages. The old entries are marked as left after the new ones are in
+// place: a reader that looks at one of them looks at ring.entries again. Those of messages below
+// the tail need no such mark: they say that their messages are retired, which stays true.
 bool PublisherCore::make_ring(std::uint32_t entries_log2)
 {
   if (entries_log2 > AGNOCAST_RING_ENTRIES_LOG2_MAX) return false;
@@ -110,21 +111,25 @@ bool PublisherCore::make_ring(std::uint32_t entries_log2)
   entries_ = context_.area->at<agnocast_ring_entry>(offset);
   entry_mask_ = count - 1;
   messages_ = std::move(messages);
+  for (std::uint64_t seq = head_ + 1 - std::min<std::uint64_t>(head_, count); seq < tail_; ++seq) {
+    entry(seq).mark = seq | AGNOCAST_RETIRED;  // who comes late must not wait for it
+  }
   for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
     const agnocast_ring_entry& from = old_entries[seq & old_mask];
     entry(seq).stamp_ns = from.stamp_ns;
     entry(seq).address = from.address;
-    entry(seq).seq = from.seq;
+    entry(seq).mark = from.mark;
   }
   AGNOCAST_FAILPOINT("growth.entries_copied");
   // Pairs with the load in Connection::locate_entries.
   store_seq_cst(ring_->entries, offset + entries_log2);
   AGNOCAST_FAILPOINT("growth.entries_replaced");
   if (old_entries != nullptr) {
-    for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
+    // The next message too: a reader that has taken all waits at its entry.
+    for (std::uint64_t seq = tail_; seq <= head_ + 1; ++seq) {
       // Pairs with the second load in Connection::take, as in retire_oldest().
-      store_seq_cst(old_entries[seq & old_mask].seq, std::uint64_t{0});
-      AGNOCAST_FAILPOINT("growth.old_entry_emptied");
+      store_seq_cst(old_entries[seq & old_mask].mark, std::uint64_t{AGNOCAST_ENTRIES_MOVED});
+      AGNOCAST_FAILPOINT("growth.old_entry_left");
     }
   }
   entry_blocks_.emplace_back(offset, bytes);
@@ -171,10 +176,12 @@ void PublisherCore::destroy_all(const Unheld& unheld) noexcept
   for (std::size_t i = 0; i < unheld.count; ++i) destroy_message(unheld.messages[i]);
 }
 
-bool PublisherCore::publish(void* message)
+PublishOutcome PublisherCore::publish(void* message)
 {
   std::unique_lock lock(mutex_);
-  if (waiter_ != AGNOCAST_NO_WAITER && !wait_for_room(lock)) return false;
+  // While it comes, the clock is read.
+  prefetch_for_write(&entry(head_ + 1));
+  if (waiter_ != AGNOCAST_NO_WAITER && !wait_for_room(lock)) return PublishOutcome::timed_out;
   // What may fail comes first: nothing is thrown once the message can be seen.
   retired_.reserve(retired_.size() + live_count() + 1);
   const std::uint64_t seq = head_ + 1;
@@ -183,10 +190,10 @@ bool PublisherCore::publish(void* message)
                 static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns));
   AGNOCAST_FAILPOINT("publish.stamped");
   messages_[seq & entry_mask_] = message;
-  // Pairs with the load in Connection::take: who sees this address sees that seq was 0 before.
+  // Pairs with the load in Connection::take: who sees this address sees that the mark was another.
   store_release(slot.address, std::uint64_t{reinterpret_cast<std::uintptr_t>(message)});
   AGNOCAST_FAILPOINT("publish.addressed");
-  store_release(slot.seq, seq);  // pairs with the first load in Connection::take
+  store_release(slot.mark, seq);  // pairs with the load in Connection::next_entry
   AGNOCAST_FAILPOINT("publish.numbered");
   head_ = seq;
   store_seq_cst(ring_->head, seq);  // (A) of the sleep race; pairs with Connection::has_unread
@@ -196,20 +203,17 @@ bool PublisherCore::publish(void* message)
   AGNOCAST_FAILPOINT("publish.before_wake");
   wake_sleepers();
   AGNOCAST_FAILPOINT("publish.woken");
-  // The next loan reclaims what was retired here, while nobody waits for a message; only who
-  // borrows many in advance must not pile them up.
-  const bool too_many = retired_.size() >= retired_max;
-  lock.unlock();
-  if (too_many) reclaim_retired();
-  return true;
+  return retired_.size() < retired_max ? PublishOutcome::published
+                                       : PublishOutcome::published_and_many_retired;
 }
 
 void PublisherCore::retire_oldest()
 {
   agnocast_ring_entry& slot = entry(tail_);
   retired_.push_back({tail_, messages_[tail_ & entry_mask_]});
-  store_seq_cst(slot.seq, std::uint64_t{0});  // (A) of the retire race; pairs with Connection::take
-  AGNOCAST_FAILPOINT("retire.emptied");
+  // (A) of the retire race; pairs with Connection::take.
+  store_seq_cst(slot.mark, std::uint64_t{tail_ | AGNOCAST_RETIRED});
+  AGNOCAST_FAILPOINT("retire.marked");
   ++tail_;
   store_release(ring_->tail, tail_);  // pairs with the load in Connection::skip_gone
   AGNOCAST_FAILPOINT("retire.tail_moved");

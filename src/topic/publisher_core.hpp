@@ -17,9 +17,9 @@
 //
 //     publisher                                subscriber (SubscriptionCore::take)
 //     ---------                                ----------
-//     entry.seq := 0         (A)               load entry.seq == seq, load address
+//     entry.mark := retired  (A)               load entry.mark == seq, load address
 //     load topic generation  (B)               hold := seq            (D)
-//     load hold              (C)               load entry.seq         (E)
+//     load hold              (C)               load entry.mark        (E)
 //     free if no hold
 //
 //   A to E are seq_cst. Forbidden: C misses the hold and E still reads seq; then the message would
@@ -27,8 +27,8 @@
 //   A newcomer cannot be missed: it registered (a new generation) before it set its hold, so either
 //   B sees the new generation and the holds of the newcomer are looked at, or its E is after A.
 //
-// If we die here: everything of this ring stays as it is; subscribers read on to head, and treat an
-// entry that is 0 below head as gone.
+// If we die here: everything of this ring stays as it is; subscribers read on to the last entry
+// that was marked.
 //
 // Source: hazard pointers, M. M. Michael, IEEE TPDS 15(6), 2004, here between processes.
 //
@@ -51,6 +51,8 @@
 #include "topic/context.hpp"
 
 namespace agnocast::internal {
+
+enum class PublishOutcome { timed_out, published, published_and_many_retired };
 
 struct PublisherSetup
 {
@@ -79,8 +81,11 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void free_message(void* message) noexcept;
   void destroy_message(void* message) noexcept;
 
-  /// False if keep_all found no room in time; the message is the caller's then.
-  bool publish(void* message);
+  /// On timed_out, keep_all found no room in time, and the message is the caller's. Runs nothing of
+  /// the user's.
+  PublishOutcome publish(void* message);
+  /// Destroys and frees what is retired and held by nobody.
+  void reclaim_retired() noexcept;
   /// Frees what no subscription needs. Returns how many messages that were.
   std::size_t reclaim_early();
 
@@ -148,7 +153,6 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void retire_oldest();
   [[nodiscard]] bool awaits_reader();
   void wake_sleepers();
-  void reclaim_retired() noexcept;
   void collect_unheld(Unheld& unheld);
   [[nodiscard]] bool gather_holds();
   std::vector<PeerIdentity> look_for_unreachable();

@@ -69,7 +69,7 @@ SubscriptionCore::~SubscriptionCore()
 {
   if (epoch_ != current_epoch() || shared_ == nullptr) return;
   // Created, but never handed out: its creation failed later on.
-  if ((state_.load() & closed_bit) == 0) context_.registry->remove_endpoint(ticket_);
+  if (!closed_.load()) context_.registry->remove_endpoint(ticket_);
   for (const std::uint64_t place : places_) {
     context_.area->free_control(place, connection_bytes(hold_limit_));
   }
@@ -116,7 +116,7 @@ void SubscriptionCore::refresh_if_changed()
 
 void SubscriptionCore::refresh_locked()
 {
-  if ((state_.load(std::memory_order_relaxed) & closed_bit) != 0) return;
+  if (closed_.load(std::memory_order_relaxed)) return;
   // Before the records are read: what changes after this is seen at the next look. Pairs with the
   // fence after the registry's stores.
   const std::uint64_t generation = load_seq_cst(*generation_);
@@ -325,16 +325,15 @@ Taken SubscriptionCore::take(bool newest, std::uint64_t published_until_ns)
       lost_.fetch_add(lost, std::memory_order_relaxed);
     }
     if (handle != nullptr) {
-      state_.fetch_add(1, std::memory_order_relaxed);
+      taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       taken.outcome = TakeOutcome::taken;
       taken.handle = handle;
       return taken;
     }
     if (connection->is_broken()) drop_broken_locked();
-    if (!connection->has_unread()) {
-      if (connection->draining.load(std::memory_order_relaxed)) drop_finished_locked();
-      if (connections_.size() <= 1) return {};
-    }
+    const bool is_done = connection->is_caught_up() || connection->is_broken();
+    if (connection->draining.load(std::memory_order_relaxed)) drop_finished_locked();
+    if (is_done && connections_.size() <= 1) return {};
   }
   return {};
 }
@@ -359,13 +358,15 @@ void SubscriptionCore::release(ReceivedHandle& handle) noexcept
   const bool draining = connection.draining.load(std::memory_order_acquire);
   connection.release_hold(handle.hold);
   // From here on the connection may be gone.
-  if (draining && (state_.load(std::memory_order_relaxed) & closed_bit) == 0) {
+  if (draining && !closed_.load(std::memory_order_relaxed)) {
     const std::lock_guard lock(mutex_);
     drop_finished_locked();
   }
   // Counted first, then asked whether somebody wants room; who wants room says so first, then looks
   // at the count. Both seq_cst, so one of the two sees the other.
-  if (state_.fetch_sub(1, std::memory_order_seq_cst) == (closed_bit | 1)) return finish();
+  released_.fetch_add(1, std::memory_order_seq_cst);
+  // The same with closed_, which close() sets before it looks at the count.
+  if (closed_.load()) return finish_if_done();
   if (!wants_room_.load() || !wants_room_.exchange(false)) return;
   std::function<void()> tell;
   {
@@ -385,16 +386,18 @@ void SubscriptionCore::close()
     self_ = shared_from_this();
   }
   AGNOCAST_FAILPOINT("subscription.closing");
-  if ((state_.fetch_or(closed_bit, std::memory_order_acq_rel) & held_mask) == 0) {
-    finish();
-  } else {
+  closed_.store(true);  // seq_cst: see release()
+  if (held_count() != 0) {
     context_.registry->close_endpoint(ticket_);
     AGNOCAST_FAILPOINT("subscription.closed_holding");
   }
+  finish_if_done();
 }
 
-void SubscriptionCore::finish() noexcept
+// Once closed, and when the last message is released, whoever sees it first.
+void SubscriptionCore::finish_if_done() noexcept
 {
+  if (held_count() != 0 || finished_.exchange(true)) return;
   context_.registry->remove_endpoint(ticket_);
   AGNOCAST_FAILPOINT("subscription.unregistered");
   std::shared_ptr<SubscriptionCore> self;

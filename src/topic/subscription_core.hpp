@@ -84,13 +84,13 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   }
   [[nodiscard]] std::uint32_t held_count() const noexcept
   {
-    return state_.load(std::memory_order_seq_cst) & held_mask;
+    // In this order, so that it never comes out below 0.
+    const std::uint32_t released = released_.load(std::memory_order_seq_cst);
+    return taken_.load(std::memory_order_relaxed) - released;
   }
   std::size_t publisher_count();
 
  private:
-  static constexpr std::uint32_t closed_bit = 0x80000000;
-  static constexpr std::uint32_t held_mask = ~closed_bit;
   /// Publishers that died with unread messages keep their areas mapped; beyond these the oldest go.
   static constexpr std::size_t draining_max = 16;
 
@@ -104,7 +104,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void drop_broken_locked();
   Connection* oldest_unread(std::uint64_t published_until_ns);
   Connection* newest_unread();
-  void finish() noexcept;
+  void finish_if_done() noexcept;
 
   Context& context_;
   EndpointRequest endpoint_;
@@ -129,7 +129,10 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::function<void()> on_room_;
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<bool> wants_room_{false};
-  std::atomic<std::uint32_t> state_{0};     ///< messages held, and closed_bit
+  std::atomic<std::uint32_t> taken_{0};  ///< changed under the lock, and only while not closed
+  std::atomic<std::uint32_t> released_{0};
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> finished_{false};
   std::shared_ptr<SubscriptionCore> self_;  ///< while closed and messages are held
 };
 

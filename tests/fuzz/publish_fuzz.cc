@@ -57,7 +57,9 @@ void publish(PublisherCore& publisher)
   void* const message = publisher.allocate_message();
   if (message == nullptr) return;
   alive.insert(message);
-  if (!publisher.publish(message)) publisher.destroy_message(message);
+  const PublishOutcome outcome = publisher.publish(message);
+  if (outcome == PublishOutcome::timed_out) publisher.destroy_message(message);
+  if (outcome == PublishOutcome::published_and_many_retired) publisher.reclaim_retired();
 }
 
 }  // namespace

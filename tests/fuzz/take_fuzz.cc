@@ -23,7 +23,7 @@ void publish(FakePeer& peer, std::uint64_t sequence)
   auto& entry = peer.at<agnocast_ring_entry>(entries_offset)[sequence % 8];
   entry.stamp_ns = sequence;
   entry.address = peer.heap_address() + sequence % 64 * message_bytes;
-  entry.seq = sequence;
+  entry.mark = sequence;
   ring.head = sequence;
 }
 

@@ -8,7 +8,8 @@
  *           stores is here one word for each subscription, and the topic's generation.
  * Property  No message is freed while somebody reads it or is yet to read it. What is taken is the
  *           message with the cursor's sequence, so all comes in order. Nobody skips a message that was
- *           not retired, nor one that was retired early because all had read it.
+ *           not retired, nor one that was retired early because all had read it. Who finds nothing
+ *           at its cursor has not been told by head that there is something.
  *           When all have left, every message is free.
  * Bounds    3 messages, a ring of 2 entries that grows to 4, a subscription with 2 holds, 2
  *           stores in a buffer. A message's address is its sequence: no address comes twice, so none
@@ -28,8 +29,12 @@
 #define HEAD 0
 #define TAIL 1
 #define ENTRIES 2 /* 0: the ring of two, 1: the ring of four */
-#define SEQ(ring, seq) (3 + 2 * (ring) + (seq) % (2 + 2 * (ring)))
+#define MARK(ring, seq) (3 + 2 * (ring) + (seq) % (2 + 2 * (ring)))
 #define ADDRESS(ring, seq) (9 + 2 * (ring) + (seq) % (2 + 2 * (ring)))
+/* Values of a mark beside 0 and the sequence that can be taken. */
+#define RETIRED 16
+#define MOVED 31
+#define SEQUENCE_IN(mark) ((mark) & 15)
 #define CONNECTED 15
 #define CURSOR 16
 #define HOLDS_END 17
@@ -67,6 +72,7 @@ inline store_cursor(value) /* nobody looks at it unless messages are retired ear
 proctype subscription()
 {
   byte cursor = 1, ring = 0, hold = 0, holds_end = 0, x = 0, head = 0, address = 0, next = 0;
+  byte seen_head = 0;
 
   if
   :: scenario != LATE
@@ -94,28 +100,26 @@ proctype subscription()
   do
   :: cursor <= MESSAGES -> /* take */
 again:
-    load_acquire(SEQ(ring, cursor), x);
+    seen_head = memory[HEAD]; /* for the property only */
+    load_acquire(MARK(ring, cursor), x);
     if
-    :: x == cursor -> skip
-    :: else -> /* skip_gone */
-      load_seq_cst(SUBSCRIPTION, HEAD, head);
-      if
-      :: head < cursor -> goto nothing
-      :: else
-      fi;
-      load_acquire(ENTRIES, ring);
-      load_acquire(SEQ(ring, cursor), x);
-      if
-      :: x == cursor -> goto again
-      :: else
-      fi;
-#ifndef BUG_GROWTH_NOT_LOOKED_FOR_AGAIN
+    :: x == cursor -> seen_head = 0
+#ifndef BUG_GROWTH_NOT_LOOKED_FOR
+    :: x == MOVED ->
+      seen_head = 0;
       load_acquire(ENTRIES, x);
-      if
-      :: x != ring -> goto again
-      :: else
-      fi;
+      assert(x != ring);
+      ring = x;
+      goto again
 #endif
+    :: x != cursor && SEQUENCE_IN(x) < cursor -> /* not published yet */
+      assert(seen_head < cursor);
+      seen_head = 0;
+      goto nothing
+    :: else -> /* skip_gone */
+      seen_head = 0;
+      load_seq_cst(SUBSCRIPTION, HEAD, head);
+      assert(head >= cursor);
       load_acquire(TAIL, next);
       d_step {
         next = (next > cursor + 1 -> next : cursor + 1);
@@ -159,11 +163,11 @@ again:
     store_seq_cst(SUBSCRIPTION, HOLD(hold), cursor);
 #endif
 #if defined(BUG_CHECK_LOAD_ACQUIRE)
-    load_acquire(SEQ(ring, cursor), x);
+    load_acquire(MARK(ring, cursor), x);
 #elif defined(BUG_NO_CHECK)
     x = cursor;
 #else
-    load_seq_cst(SUBSCRIPTION, SEQ(ring, cursor), x);
+    load_seq_cst(SUBSCRIPTION, MARK(ring, cursor), x);
 #endif
     if
     :: x != cursor ->
@@ -235,9 +239,11 @@ inline retire_oldest(is_early)
 {
   d_step { retired[tail] = 1; early[tail] = is_early }
 #ifdef BUG_RETIRE_STORE_RELEASE
-  store_release(PUBLISHER, SEQ(ring, tail), 0);
+  store_release(PUBLISHER, MARK(ring, tail), tail + RETIRED);
+#elif defined(BUG_RETIRED_IS_EMPTY)
+  store_seq_cst(PUBLISHER, MARK(ring, tail), 0);
 #else
-  store_seq_cst(PUBLISHER, SEQ(ring, tail), 0);
+  store_seq_cst(PUBLISHER, MARK(ring, tail), tail + RETIRED);
 #endif
   tail++;
   store_release(PUBLISHER, TAIL, tail)
@@ -245,10 +251,18 @@ inline retire_oldest(is_early)
 
 inline grow()
 {
+#ifndef BUG_GROWTH_FORGETS_RETIRED
+  seq = (head < 4 -> 1 : head - 3);
+  do
+  :: seq < tail -> store_release(PUBLISHER, MARK(1, seq), seq + RETIRED); seq++
+  :: else -> break
+  od;
+#endif
+  seq = tail;
   do
   :: seq <= head ->
     store_release(PUBLISHER, ADDRESS(1, seq), seq);
-    store_release(PUBLISHER, SEQ(1, seq), seq);
+    store_release(PUBLISHER, MARK(1, seq), seq);
     seq++
   :: else -> break
   od;
@@ -259,7 +273,13 @@ inline grow()
 #ifndef BUG_OLD_RING_KEPT
   seq = tail;
   do
-  :: seq <= head -> store_seq_cst(PUBLISHER, SEQ(0, seq), 0); seq++
+#ifdef BUG_GROWTH_FORGETS_WAITING_READER
+  :: seq <= head ->
+#else
+  :: seq <= head + 1 ->
+#endif
+    store_seq_cst(PUBLISHER, MARK(0, seq), MOVED);
+    seq++
   :: else -> break
   od;
 #endif
@@ -283,7 +303,7 @@ inline refresh_if_changed()
     peer = registered;
     retention = 1 + deep_newcomer;
     if
-    :: retention == 2 && ring == 0 -> seq = tail; grow()
+    :: retention == 2 && ring == 0 -> grow()
     :: else
     fi
   :: else -> x = 0
@@ -378,16 +398,16 @@ proctype publisher()
   :: head < MESSAGES -> /* publish */
     head++;
 #if defined(BUG_SEQ_BEFORE_ADDRESS)
-    store_release(PUBLISHER, SEQ(ring, head), head);
+    store_release(PUBLISHER, MARK(ring, head), head);
     store_release(PUBLISHER, ADDRESS(ring, head), head);
     store_seq_cst(PUBLISHER, HEAD, head);
 #elif defined(BUG_HEAD_BEFORE_ENTRY)
     store_seq_cst(PUBLISHER, HEAD, head);
     store_release(PUBLISHER, ADDRESS(ring, head), head);
-    store_release(PUBLISHER, SEQ(ring, head), head);
+    store_release(PUBLISHER, MARK(ring, head), head);
 #else
     store_release(PUBLISHER, ADDRESS(ring, head), head);
-    store_release(PUBLISHER, SEQ(ring, head), head);
+    store_release(PUBLISHER, MARK(ring, head), head);
     store_seq_cst(PUBLISHER, HEAD, head);
 #endif
 #ifdef BUG_GENERATION_BEFORE_RETIRE
