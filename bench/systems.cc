@@ -1,10 +1,13 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "systems.hpp"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 #include "harness/serve.hpp"
@@ -53,14 +56,66 @@ System peer(const std::string& name)
   return system;
 }
 
+/// What RouDi reads at its start. A loan is served from the smallest pool that fits: one for each
+/// size that is measured by default, with what a cloud needs beside its floats.
+std::string roudi_settings(std::size_t biggest_bytes)
+{
+  constexpr std::size_t spare_bytes = 512;
+  constexpr std::size_t usual_bytes[] = {64, 4096, 65'536, 1UL << 20, 16UL << 20};
+  // Both directions: loans ahead, the one that is sent, the one in the receiver's hands, and the
+  // last one, which iceoryx keeps to use it again.
+  constexpr std::size_t chunks = 2 * (batch + 3);
+  std::string text = "[general]\nversion = 1\n[[segment]]\n";
+  const auto add_pool = [&](std::size_t bytes) {
+    text += "[[segment.mempool]]\nsize = " + std::to_string((bytes + spare_bytes + 63) / 64 * 64) +
+            "\ncount = " + std::to_string(chunks) + "\n";
+  };
+  for (const std::size_t bytes : usual_bytes) {
+    if (bytes < biggest_bytes) add_pool(bytes);
+  }
+  add_pool(biggest_bytes);
+  return text;
+}
+
+/// A file without a name, which lives as long as this program; returns a path that leads to it.
+std::string nameless_file(const std::string& text)
+{
+  const int fd = memfd_create("agnocast-bench-settings", 0);
+  if (fd < 0 || write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    throw Failure(std::string("cannot write settings: ") + std::strerror(errno));
+  }
+  return "/proc/self/fd/" + std::to_string(fd);
+}
+
+System iceoryx(std::size_t biggest_bytes)
+{
+  System system = peer("iceoryx");
+  if (access(system.program.c_str(), X_OK) != 0) return system;
+  // RouDi is to end, and to remove its shared memory, even if this program is killed. Without
+  // monitoring it has nothing to do while messages pass. Only one can run on a machine: if there
+  // is one already, this one says so and ends.
+  system.daemon = {"setpriv",
+                   "--pdeathsig",
+                   "TERM",
+                   "iox-roudi",
+                   "--log-level",
+                   "error",
+                   "--monitoring-mode",
+                   "off",
+                   "--config-file",
+                   nameless_file(roudi_settings(biggest_bytes))};
+  system.daemon_ready_line = "RouDi is ready for clients";
+  return system;
+}
+
 }  // namespace
 
 std::vector<System> find_systems(const std::vector<std::string>& wanted, std::size_t biggest_bytes)
 {
-  const std::vector<System> all{own("cacheline", true), own("memcpy", true),     own("futex", true),
-                                own("eventfd", true),   agnocast(biggest_bytes), peer("iceoryx"),
-                                peer("iceoryx2"),       peer("cyclonedds"),      peer("fastdds"),
-                                peer("zeromq")};
+  const std::vector<System> all{
+    own("cacheline", true),  own("memcpy", true),    own("futex", true), own("eventfd", true),
+    agnocast(biggest_bytes), iceoryx(biggest_bytes), peer("iceoryx2"),   peer("cyclonedds"),
+    peer("fastdds"),         peer("zeromq")};
   for (const std::string& name : wanted) {
     if (std::none_of(all.begin(), all.end(), [&](const System& s) { return s.name == name; })) {
       throw Failure("no such system: " + name);
