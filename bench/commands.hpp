@@ -37,6 +37,7 @@ struct ScaleOptions
 {
   std::vector<std::string> systems;  ///< none: all that are there
   std::vector<std::string> sweeps;   ///< none: all
+  std::vector<std::size_t> points;   ///< values of x; none: all
   unsigned repetitions = 5;
   std::string json_path;
   bool smoke = false;

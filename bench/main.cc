@@ -67,6 +67,8 @@ CLI::App* add_scale(CLI::App& app, ScaleOptions& options)
   command->add_option("--sweeps", options.sweeps, "subscribers, topics, publishers, rate; all")
     ->delimiter(',')
     ->check(CLI::IsMember({"subscribers", "topics", "publishers", "rate"}));
+  command->add_option("--points", options.points, "Only these numbers of subscribers and so on")
+    ->delimiter(',');
   command->add_option("--repeat", options.repetitions, "Repetitions of the whole series")
     ->check(CLI::Range(1U, 1000U))
     ->capture_default_str();

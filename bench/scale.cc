@@ -75,6 +75,10 @@ std::vector<ScaleCase> plan(const ScaleOptions& options)
                      .pace = Pace::flood,
                      .messages = 2'000 / part});
   }
+  std::erase_if(cases, [&](const ScaleCase& what) {
+    const auto& points = options.points;
+    return !points.empty() && std::find(points.begin(), points.end(), what.x) == points.end();
+  });
   return cases;
 }
 

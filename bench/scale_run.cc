@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -63,7 +64,7 @@ class SharedPage
 class SyscallCounter
 {
  public:
-  explicit SyscallCounter(const std::vector<Child>& processes)
+  explicit SyscallCounter(const std::vector<pid_t>& processes)
   {
     std::string path = "/tmp/agnocast-bench-strace-XXXXXX";
     const int fd = mkstemp(path.data());
@@ -71,11 +72,11 @@ class SyscallCounter
     close(fd);
     path_ = path;
     std::vector<std::string> words{"strace", "-f", "-c", "-o", path_};
-    for (const Child& process : processes) {
+    for (const pid_t process : processes) {
       words.emplace_back("-p");
-      words.push_back(std::to_string(process.pid()));
+      words.push_back(std::to_string(process));
     }
-    const std::string last = std::to_string(processes.back().pid());
+    const std::string last = std::to_string(processes.back());
     strace_.emplace(Child::start_and_await(words, "rocess " + last + " attached", start_limit_ns));
     usleep(200'000);  // the other threads follow
   }
@@ -131,13 +132,19 @@ class Run
   ScaleResult measure(bool counts_syscalls)
   {
     std::optional<SyscallCounter> counter;
-    if (counts_syscalls) counter.emplace(processes_);
+    if (counts_syscalls) {
+      std::vector<pid_t> traced;
+      if (daemon_) traced.push_back(daemon_->pid());
+      for (const Child& process : processes_) traced.push_back(process.pid());
+      counter.emplace(traced);
+    }
+    const std::uint64_t daemon_before_ns = daemon_cpu_ns();
     page_->go.store(1, std::memory_order_release);
     await("to publish all", run_limit_ns,
           [&] { return all(0, what_.publishers, ScaleState::done); });
     const std::uint64_t expected = what_.messages * what_.publishers * what_.subscribers;
     const std::uint64_t deadline_ns = now_ns() + arrival_limit_ns;
-    while (received() < expected && now_ns() < deadline_ns) usleep(1'000);
+    while (received() < expected && now_ns() < deadline_ns) usleep(10'000);
     ScaleResult result;
     result.what = what_;
     result.system = system_.name;
@@ -146,15 +153,31 @@ class Run
       result.syscalls_per_message =
         counter->stop() / static_cast<double>(what_.messages * what_.publishers);
     }
+    const std::uint64_t daemon_used_ns = daemon_cpu_ns() - daemon_before_ns;
     page_->quit.store(1, std::memory_order_release);
     for (Child& process : processes_) process.join(quit_limit_ns);
     if (daemon_) daemon_->end(SIGTERM, quit_limit_ns);
     result.lost = expected - std::min(expected, received());
     fill(result);
+    result.cpu_ns_per_message +=
+      static_cast<double>(daemon_used_ns) / static_cast<double>(what_.messages * what_.publishers);
     return result;
   }
 
  private:
+  /// What the daemon, if the system has one, used so far.
+  [[nodiscard]] std::uint64_t daemon_cpu_ns() const
+  {
+    clockid_t clock{};
+    timespec used{};
+    if (!daemon_ || clock_getcpuclockid(daemon_->pid(), &clock) != 0 ||
+        clock_gettime(clock, &used) != 0) {
+      return 0;
+    }
+    return static_cast<std::uint64_t>(used.tv_sec) * second_ns +
+           static_cast<std::uint64_t>(used.tv_nsec);
+  }
+
   void start(std::size_t index)
   {
     const bool publishes = index < what_.publishers;
@@ -200,7 +223,7 @@ class Run
       for (Child& process : processes_) process.check();
       if (now_ns() > deadline_ns)
         throw Failure(std::string("waited too long for processes ") + what);
-      usleep(1'000);
+      usleep(10'000);  // seldom: it takes a core from somebody
     }
   }
 

@@ -55,8 +55,8 @@ class ScalePublisher
   virtual ~ScalePublisher() = default;
   /// True once every topic has all its subscribers.
   virtual bool is_connected() = 0;
-  /// Not measured: gets the memory for the next message of the topic and writes into it, all but
-  /// its stamp.
+  /// Not measured: gets the memory for the next message of the topic. Nothing needs to be written
+  /// but the stamp: what is measured is handing over.
   virtual void prepare(std::size_t topic, std::uint64_t number) = 0;
   /// Measured: writes the stamp and publishes.
   virtual void publish(std::size_t topic, const Stamp& stamp) = 0;
