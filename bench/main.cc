@@ -72,6 +72,19 @@ CLI::App* add_hook(CLI::App& app, HookOptions& options)
   return command;
 }
 
+CLI::App* add_heap(CLI::App& app, HeapOptions& options)
+{
+  CLI::App* command = app.add_subcommand("heap", "The shared heap beside other allocators");
+  command->add_option("--repeat", options.repetitions, "Repetitions of each case")
+    ->check(CLI::Range(1U, 1000U))
+    ->capture_default_str();
+  command->add_option("--workload", options.workload, "Only this one")
+    ->check(CLI::IsMember({"churn", "handover", "vector", "mixed", "calls"}));
+  command->add_option("--json", options.json_path, "Write the results to this file");
+  command->add_flag("--smoke", options.smoke, smoke_text);
+  return command;
+}
+
 /// "end --system NAME ...": this program is one end of a comparison.
 int run_end(int argc, char** argv)
 {
@@ -88,10 +101,13 @@ int run(int argc, char** argv)
   CLI::App app("Benchmarks of agnocast");
   CompareOptions compare;
   HookOptions hook;
+  HeapOptions heap;
   app.require_subcommand(1);
   const CLI::App* compare_command = add_compare(app, compare);
+  const CLI::App* heap_command = add_heap(app, heap);
   add_hook(app, hook);
   CLI11_PARSE(app, argc, argv);
+  if (heap_command->parsed()) return run_heap(heap);
   return compare_command->parsed() ? run_compare(compare) : run_hook(hook);
 }
 
