@@ -86,7 +86,8 @@ HeapFigures run_worker(const Allocator& allocator, const HeapCase& heap_case)
     settings.push_back("AGNOCAST_DOMAIN_ID=" + std::to_string(900 + getpid() % 90));
   }
   Child child = Child::start(
-    {own_directory() + "/agnocast-bench-heap", heap_case.workload, "--threads",
+    {own_directory() + "/agnocast-bench-heap",
+     allocator.name == "none" ? "no-calls" : heap_case.workload, "--threads",
      std::to_string(heap_case.threads), "--live", std::to_string(heap_case.live), "--bytes",
      std::to_string(heap_case.bytes), "--count", std::to_string(heap_case.count), "--results-fd",
      std::to_string(ends[1]), "--expect", allocator.library.empty() ? "libc" : allocator.library},
@@ -119,6 +120,14 @@ std::vector<HeapCase> all_cases(bool smoke)
   for (const unsigned threads : {2, 4}) {
     cases.push_back({"handover", threads, 0, 256, smoke ? 10'000U : 1'000'000U});
   }
+  constexpr std::size_t mega = 1'000'000;
+  cases.push_back({"vector", 1, 0, mega, smoke ? 5U : 300U});
+  cases.push_back({"vector", 1, 0, 64 * mega, smoke ? 1U : 8U});
+  constexpr std::size_t mixed_max = std::size_t{1} << 20;
+  cases.push_back({"mixed", 1, 1000, mixed_max, smoke ? 10'000U : 1'000'000U});
+  const std::uint64_t calls = smoke ? 10'000 : 1'000'000;
+  cases.push_back({"calls", 1, 10'000, 256, smoke ? calls : 2 * calls});
+  cases.push_back({"calls", 1, 200, mixed_max, calls});
   return cases;
 }
 
@@ -131,11 +140,27 @@ HeapFigures summarize(const std::vector<HeapFigures>& runs)
   }
   HeapFigures summary;
   for (const auto& [name, all] : values) {
-    summary[name] = name == "max_ns"
-                      ? quantile({std::max_element(all.begin(), all.end()), all.end()}, 0)
-                      : median(all);
+    summary[name] = name == "max_ns" ? *std::max_element(all.begin(), all.end()) : median(all);
   }
   return summary;
+}
+
+/// Of "calls", malloc and free stand apart, each with what they have in common.
+std::vector<HeapResult> split(const HeapResult& result)
+{
+  if (result.heap_case.workload != "calls") return {result};
+  std::vector<HeapResult> parts;
+  for (const std::string call : {"malloc", "free"}) {
+    HeapResult part = {result.heap_case, result.allocator, {}};
+    part.heap_case.workload = call + "-call";
+    for (const auto& [name, value] : result.figures) {
+      const std::size_t dot = name.find('.');
+      if (dot == std::string::npos) part.figures[name] = value;
+      if (name.substr(0, dot) == call) part.figures[name.substr(dot + 1)] = value;
+    }
+    parts.push_back(part);
+  }
+  return parts;
 }
 
 void print(const HeapResult& result)
@@ -174,11 +199,14 @@ void write_json(const std::string& path, const std::vector<HeapResult>& results)
 
 int run_heap(const HeapOptions& options)
 {
-  const std::vector<Allocator> allocators = all_allocators();
+  const std::vector<Allocator> installed = all_allocators();
   std::vector<HeapResult> results;
   for (const HeapCase& heap_case : all_cases(options.smoke)) {
     if (!options.workload.empty() && options.workload != heap_case.workload) continue;
     const unsigned repetitions = options.smoke ? 1 : options.repetitions;
+    std::vector<Allocator> allocators = installed;
+    // What the clock and the machine make of two readings with nothing between them.
+    if (heap_case.workload == "calls") allocators.push_back({"none", ""});
     std::vector<std::vector<HeapFigures>> runs(allocators.size());
     for (unsigned repetition = 0; repetition < repetitions; ++repetition) {
       for (std::size_t i = 0; i < allocators.size(); ++i) {
@@ -187,8 +215,10 @@ int run_heap(const HeapOptions& options)
       }
     }
     for (std::size_t i = 0; i < allocators.size(); ++i) {
-      results.push_back({heap_case, allocators[i].name, summarize(runs[i])});
-      print(results.back());
+      for (HeapResult& part : split({heap_case, allocators[i].name, summarize(runs[i])})) {
+        print(part);
+        results.push_back(std::move(part));
+      }
     }
   }
   if (!options.json_path.empty()) write_json(options.json_path, results);

@@ -19,6 +19,10 @@ HeapFigures run_heap_case(const HeapCase& heap_case)
 {
   if (heap_case.workload == "churn") return measure_churn(heap_case);
   if (heap_case.workload == "handover") return measure_handover(heap_case);
+  if (heap_case.workload == "vector") return measure_vectors(heap_case);
+  if (heap_case.workload == "mixed") return measure_mixed(heap_case);
+  if (heap_case.workload == "calls") return measure_calls(heap_case, true);
+  if (heap_case.workload == "no-calls") return measure_calls(heap_case, false);
   throw Failure("no such workload: " + heap_case.workload);
 }
 
