@@ -43,6 +43,8 @@ class ThreadCache
     const std::uint32_t count = count_[size_class];
     if (count >= kCapacity[size_class]) return false;
     blocks_[size_class][count] = block;
+    // It is the next of its class to be handed out, and will be written then.
+    __builtin_prefetch(block, 1);
     count_[size_class] = count + 1;
     return true;
   }
@@ -85,6 +87,17 @@ class ThreadCache
   std::array<std::uint32_t, kClasses> count_{};
   std::array<std::array<std::byte*, kMost>, kClasses> blocks_;
 };
+
+// Which cache a thread used last. Of a heap that was destroyed only the number remains, which
+// matches none, so the pointer is not followed. Visible to the hook in whichever library it is.
+struct ThreadMemo
+{
+  std::uint64_t heap_id;  // 0: none
+  ThreadCache* cache;
+  bool creating;  // malloc was entered again from pthread_setspecific
+  bool ended;     // the thread's destructors have begun; a new cache would never be flushed
+};
+[[gnu::visibility("default")]] extern __thread ThreadMemo this_thread_memo;
 
 // All thread caches of a heap. A cache is reused when its thread has ended, its memory is never
 // given back before the pool goes, and its counters go on.
