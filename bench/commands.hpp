@@ -56,4 +56,14 @@ struct HookOptions
 /// What malloc and free cost outside a loan, with the hook and without.
 int run_hook(const HookOptions& options);
 
+struct HeapOptions
+{
+  unsigned repetitions = 5;
+  std::string workload;  ///< none: all
+  std::string json_path;
+  bool smoke = false;
+};
+/// The shared heap beside glibc, mimalloc and jemalloc.
+int run_heap(const HeapOptions& options);
+
 }  // namespace bench

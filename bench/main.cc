@@ -92,6 +92,19 @@ CLI::App* add_hook(CLI::App& app, HookOptions& options)
   return command;
 }
 
+CLI::App* add_heap(CLI::App& app, HeapOptions& options)
+{
+  CLI::App* command = app.add_subcommand("heap", "The shared heap beside other allocators");
+  command->add_option("--repeat", options.repetitions, "Repetitions of each case")
+    ->check(CLI::Range(1U, 1000U))
+    ->capture_default_str();
+  command->add_option("--workload", options.workload, "Only this one")
+    ->check(CLI::IsMember({"churn", "handover", "vector", "mixed", "calls"}));
+  command->add_option("--json", options.json_path, "Write the results to this file");
+  command->add_flag("--smoke", options.smoke, smoke_text);
+  return command;
+}
+
 /// "end --system NAME ...": this program is one end of a comparison.
 int run_end(int argc, char** argv)
 {
@@ -112,6 +125,7 @@ int run(int argc, char** argv)
   CompareOptions compare;
   ScaleOptions scale;
   HookOptions hook;
+  HeapOptions heap;
   app.require_subcommand(1);
   const CLI::App* compare_command = add_compare(app, compare);
   const CLI::App* scale_command = add_scale(app, scale);

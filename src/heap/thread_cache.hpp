@@ -102,6 +102,17 @@ class ThreadCache
   std::array<std::array<std::byte*, kMost>, kClasses> blocks_;
 };
 
+// Which cache a thread used last. Of a heap that was destroyed only the number remains, which
+// matches none, so the pointer is not followed. Visible to the hook in whichever library it is.
+struct ThreadMemo
+{
+  std::uint64_t heap_id;  // 0: none
+  ThreadCache* cache;
+  bool creating;  // malloc was entered again from pthread_setspecific
+  bool ended;     // the thread's destructors have begun; a new cache would never be flushed
+};
+[[gnu::visibility("default")]] extern __thread ThreadMemo this_thread_memo;
+
 // All thread caches of a heap. A cache is reused when its thread has ended, its memory is never
 // given back before the pool goes, and its counters go on.
 //
