@@ -140,26 +140,26 @@ void Heap::destroy(Heap* heap) noexcept
 
 inline ThreadCache* Heap::thread_cache() noexcept
 {
-  if (this_thread_memo.heap_id == id_) [[likely]]
-    return this_thread_memo.cache;
+  if (tls_memo.heap_id == id_) [[likely]]
+    return tls_memo.cache;
   return find_thread_cache();
 }
 
 // The thread's cache for this heap, made if need be; nullptr if it can have none (now).
 [[gnu::noinline]] ThreadCache* Heap::find_thread_cache() noexcept
 {
-  if (this_thread_memo.creating || this_thread_memo.ended || !has_key_) return nullptr;
+  if (tls_memo.creating || tls_memo.ended || !has_key_) return nullptr;
   auto* cache = static_cast<ThreadCache*>(pthread_getspecific(key_));
   if (cache == nullptr) cache = create_thread_cache();
   if (cache == nullptr) return nullptr;
-  this_thread_memo.cache = cache;
-  this_thread_memo.heap_id = id_;
+  tls_memo.cache = cache;
+  tls_memo.heap_id = id_;
   return cache;
 }
 
 ThreadCache* Heap::create_thread_cache() noexcept
 {
-  this_thread_memo.creating = true;
+  tls_memo.creating = true;
   ThreadCache* cache = caches_.acquire();
   if (cache != nullptr) {
     cache->heap = this;
@@ -168,7 +168,7 @@ ThreadCache* Heap::create_thread_cache() noexcept
       cache = nullptr;
     }
   }
-  this_thread_memo.creating = false;
+  tls_memo.creating = false;
   return cache;
 }
 
@@ -176,17 +176,16 @@ void Heap::on_thread_exit(void* value)
 {
   auto* const cache = static_cast<ThreadCache*>(value);
   Heap* const heap = cache->heap;
-  this_thread_memo.ended = true;
-  this_thread_memo.heap_id = 0;
+  tls_memo.ended = true;
+  tls_memo.heap_id = 0;
   heap->count_misuse(cache->spill_all(heap->slabs_));
   heap->caches_.put_back(cache);
 }
 
 void* Heap::allocate(std::size_t bytes) noexcept
 {
-  if (void* const block = allocate_at_hand(bytes)) [[likely]]
-    return block;
-  if (bytes <= kSmallMax) return open_to_owner(allocate_small(class_of(bytes)), bytes);
+  if (bytes <= kSmallMax) [[likely]]
+    return open_to_owner(allocate_small(class_of(bytes)), bytes);
   return open_to_owner(allocate_large(bytes, kPageBytes), bytes);
 }
 
@@ -252,8 +251,6 @@ void* Heap::allocate_large(std::size_t bytes, std::size_t alignment) noexcept
 
 void Heap::deallocate(void* block) noexcept
 {
-  if (deallocate_at_hand(block)) [[likely]]
-    return;
   if (block == nullptr) return;
   const std::size_t offset = offset_of(block);
   if (offset >= bytes_ || offset % kGranule != 0) [[unlikely]]

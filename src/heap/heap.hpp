@@ -120,33 +120,6 @@ class Heap
   // same instant, until it returns to its slab; and a block that was given to somebody else since.)
   void deallocate(void* block) noexcept;
 
-  // What allocate and deallocate do if the thread's cache can serve them, for the hook to inline.
-  // nullptr or false, with no effect, if it cannot, or if a sanitizer watches: call those then.
-  void* allocate_at_hand(std::size_t bytes) noexcept
-  {
-    if (access_is_checked || bytes > kSmallMax || this_thread_memo.heap_id != id_) return nullptr;
-    ThreadCache* const cache = this_thread_memo.cache;
-    const SizeClass size_class = class_of(bytes);
-    std::byte* const block = cache->pop(size_class);
-    if (block == nullptr) return nullptr;
-    map_.set_live(offset_of(block), size_class);
-    cache->count_allocation();
-    return block;
-  }
-  bool deallocate_at_hand(void* block) noexcept
-  {
-    const std::size_t offset = offset_of(block);
-    if (access_is_checked || offset >= bytes_ || offset % kGranule != 0) return false;
-    const std::uint8_t mark = map_.load(offset);
-    if ((mark & BlockMap::kLive) == 0 || this_thread_memo.heap_id != id_) return false;
-    const auto size_class = static_cast<SizeClass>(mark & BlockMap::kClassMask);
-    ThreadCache* const cache = this_thread_memo.cache;
-    if (!cache->push(size_class, static_cast<std::byte*>(block))) return false;
-    map_.set_resting(offset, size_class);
-    cache->count_deallocation();
-    return true;
-  }
-
   // Bytes that may be used at `block`; 0 if no live block starts there. One byte of metadata for a
   // small block, the page lock for a large one.
   std::size_t usable_size(const void* block) const noexcept;

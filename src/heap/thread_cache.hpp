@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "base/atomic.hpp"
 #include "heap/heap_host.hpp"
 #include "heap/size_class.hpp"
 #include "heap/slab_heap.hpp"
@@ -47,6 +48,8 @@ class ThreadCache
     const std::uint64_t state = load(state_[size_class]);
     if (depth(state) >= kCapacity[size_class]) return false;
     blocks_[size_class][depth(state)] = block;
+    // It is the next of its class to be handed out, and will be written then.
+    prefetch_for_write(block);
     state_[size_class].store(state + 1, std::memory_order_relaxed);
     return true;
   }
@@ -101,17 +104,6 @@ class ThreadCache
   std::array<std::atomic<std::uint64_t>, kClasses> state_{};
   std::array<std::array<std::byte*, kMost>, kClasses> blocks_;
 };
-
-// Which cache a thread used last. Of a heap that was destroyed only the number remains, which
-// matches none, so the pointer is not followed. Visible to the hook in whichever library it is.
-struct ThreadMemo
-{
-  std::uint64_t heap_id;  // 0: none
-  ThreadCache* cache;
-  bool creating;  // malloc was entered again from pthread_setspecific
-  bool ended;     // the thread's destructors have begun; a new cache would never be flushed
-};
-[[gnu::visibility("default")]] extern __thread ThreadMemo this_thread_memo;
 
 // All thread caches of a heap. A cache is reused when its thread has ended, its memory is never
 // given back before the pool goes, and its counters go on.

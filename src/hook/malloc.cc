@@ -185,21 +185,6 @@ bool is_power_of_two(std::size_t value)
   return value != 0 && (value & (value - 1)) == 0;
 }
 
-// Apart from malloc and free, so that those have nothing to save on the stack.
-[[gnu::noinline]] void* allocate_shared(std::size_t bytes) noexcept
-{
-  if (Heap* const heap = shared_heap.load(std::memory_order_acquire)) {
-    if (void* const block = heap->allocate_at_hand(bytes)) return block;
-  }
-  return route_allocate(next, bytes);
-}
-
-[[gnu::noinline]] void free_shared(void* block) noexcept
-{
-  Heap* const heap = shared_heap.load(std::memory_order_acquire);
-  if (heap == nullptr || !heap->deallocate_at_hand(block)) route_free(block);
-}
-
 constexpr std::size_t page = 4096;
 
 }  // namespace
@@ -212,12 +197,12 @@ extern "C" {
 AGNOCAST_PUBLIC void* malloc(std::size_t bytes) noexcept
 {
   if (__builtin_expect(!in::is_open_here(), 1)) return in::next.malloc(bytes);
-  return in::allocate_shared(bytes);
+  return in::route_allocate(in::next, bytes);
 }
 
 AGNOCAST_PUBLIC void free(void* block) noexcept
 {
-  if (__builtin_expect(in::is_in_window(block), 0)) return in::free_shared(block);
+  if (__builtin_expect(in::is_in_window(block), 0)) return in::route_free(block);
   in::next.free(block);
 }
 
