@@ -129,10 +129,12 @@ int run(int argc, char** argv)
   app.require_subcommand(1);
   const CLI::App* compare_command = add_compare(app, compare);
   const CLI::App* scale_command = add_scale(app, scale);
+  const CLI::App* heap_command = add_heap(app, heap);
   add_hook(app, hook);
   CLI11_PARSE(app, argc, argv);
   if (compare_command->parsed()) return run_compare(compare);
-  return scale_command->parsed() ? run_scale(scale) : run_hook(hook);
+  if (scale_command->parsed()) return run_scale(scale);
+  return heap_command->parsed() ? run_heap(heap) : run_hook(hook);
 }
 
 }  // namespace
