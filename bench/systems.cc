@@ -63,12 +63,15 @@ std::string roudi_settings(std::size_t biggest_bytes)
   constexpr std::size_t spare_bytes = 512;
   constexpr std::size_t usual_bytes[] = {64, 4096, 65'536, 1UL << 20, 16UL << 20};
   // Both directions: loans ahead, the one that is sent, the one in the receiver's hands, and the
-  // last one, which iceoryx keeps to use it again.
-  constexpr std::size_t chunks = 2 * (batch + 3);
+  // last one, which iceoryx keeps to use it again. Scale sweeps fill the queues of many topics.
+  constexpr std::size_t few = 2 * (batch + 3);
+  const auto count = [](std::size_t bytes) -> std::size_t {
+    return bytes == 64 ? 10'000 : bytes <= 1UL << 20 ? 64 : few;
+  };
   std::string text = "[general]\nversion = 1\n[[segment]]\n";
   const auto add_pool = [&](std::size_t bytes) {
     text += "[[segment.mempool]]\nsize = " + std::to_string((bytes + spare_bytes + 63) / 64 * 64) +
-            "\ncount = " + std::to_string(chunks) + "\n";
+            "\ncount = " + std::to_string(count(bytes)) + "\n";
   };
   for (const std::size_t bytes : usual_bytes) {
     if (bytes < biggest_bytes) add_pool(bytes);
@@ -105,6 +108,7 @@ System iceoryx(std::size_t biggest_bytes)
                    "--config-file",
                    nameless_file(roudi_settings(biggest_bytes))};
   system.daemon_ready_line = "RouDi is ready for clients";
+  system.scales = true;
   return system;
 }
 

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <string>
 
+#include "ends/iceoryx.hpp"
 #include "harness/content.hpp"
 #include "harness/flat_cloud.hpp"
 #include "harness/serve.hpp"
@@ -176,13 +177,23 @@ class IceoryxEnd
   bool right_ = false;
 };
 
-int run(const EndArguments& arguments)
+void init_runtime(const std::string& name)
 {
   iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError,
                                                            iox::log::LogLevelOutput::kHideLogLevel);
-  const std::string name =
-    "agnocast-bench-" + arguments.session() + (arguments.side == Side::ping ? "-ping" : "-pong");
   iox::runtime::PoshRuntime::initRuntime(iox::RuntimeName_t(iox::cxx::TruncateToCapacity, name));
+}
+
+int run(int argc, char** argv)
+{
+  if (is_scale_end(argc, argv)) {
+    const ScaleArguments arguments = parse_scale_arguments(argc, argv);
+    init_runtime("agnocast-bench-" + arguments.session() + "-" + std::to_string(arguments.index));
+    return run_iceoryx_scale_end(arguments);
+  }
+  const EndArguments arguments = parse_end_arguments(argc, argv);
+  init_runtime("agnocast-bench-" + arguments.session() +
+               (arguments.side == Side::ping ? "-ping" : "-pong"));
   return serve<IceoryxEnd>(arguments);
 }
 
@@ -192,7 +203,7 @@ int run(const EndArguments& arguments)
 int main(int argc, char** argv)
 {
   try {
-    return bench::run(bench::parse_end_arguments(argc, argv));
+    return bench::run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
     return 1;
