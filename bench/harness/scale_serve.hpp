@@ -9,6 +9,23 @@
 // indices 0 to P - 1 (publishers) and P to P + S - 1 (subscribers); every publisher publishes on
 // every topic, every subscriber has one subscription to each topic. Histories are 16 deep.
 //
+// A program that is not written in C++ does by itself what serve_scale() does:
+//   1. asks to be killed with PID; maps sizeof(ScalePage) bytes of descriptor N, populated; sets
+//   its
+//      timer slack to 1 ns; a publisher pins itself to core 0, an awake subscriber to core 1
+//   2. connects; sets its state to ready; waits until go is not 0
+//   3. publisher: for number 1 to N, on topic number % T: prepares the message, awaits its turn
+//      (await_turn), reads the clock, publishes with Stamp{number, that time}, reads the clock
+//      again: the difference is a sample; raises published. Then duration_ns, state done, and waits
+//      for quit
+//      subscriber: until quit is not 0: takes what is there; for each message reads the clock,
+//      whose distance to the stamp is a sample; raises last_ns[number] if there is one publisher
+//      with one topic; raises received. Awake: sched_yield after finding nothing, if there are
+//      several
+//   4. cpu_ns: what getrusage(RUSAGE_SELF) says now, less what it said at go; exits with status 0
+// All pauses are pselect() without descriptors: with sched_yield the only calls not counted as the
+// system's, which therefore must not make them itself.
+//
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -391,6 +391,7 @@ void SubscriptionCore::close()
     context_.registry->close_endpoint(ticket_);
     AGNOCAST_FAILPOINT("subscription.closed_holding");
   }
+  set_on_leave(nullptr);
   finish_if_done();
 }
 
@@ -427,6 +428,15 @@ void SubscriptionCore::set_on_room(std::function<void()> tell)
 {
   const std::lock_guard lock(mutex_);
   on_room_ = std::move(tell);
+}
+
+void SubscriptionCore::set_on_leave(std::function<void()> tell)
+{
+  {
+    const std::lock_guard lock(mutex_);
+    on_leave_.swap(tell);
+  }
+  if (tell) tell();
 }
 
 std::size_t SubscriptionCore::publisher_count()

@@ -72,6 +72,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   [[nodiscard]] std::uint32_t waiter() const noexcept;
   /// Who is told when a hold is released after a take found no free one.
   void set_on_room(std::function<void()> tell);
+  /// Who is told when the subscription is closed, or when somebody else wants to be told.
+  void set_on_leave(std::function<void()> tell);
 
   [[nodiscard]] const EndpointRequest& endpoint() const noexcept { return endpoint_; }
   [[nodiscard]] std::uint64_t id() const noexcept { return ticket_.id; }
@@ -127,6 +129,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   Once unreachable_said_;
   std::vector<std::uint64_t> ignored_;  ///< publishers that wrote something impossible
   std::function<void()> on_room_;
+  std::function<void()> on_leave_;
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<bool> wants_room_{false};
   std::atomic<std::uint32_t> taken_{0};  ///< changed under the lock, and only while not closed

@@ -2,6 +2,7 @@
 #include "topic/wait_set_core.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
@@ -29,16 +30,15 @@ Result<std::shared_ptr<WaitSetCore>> WaitSetCore::create(Context& context)
 WaitSetCore::~WaitSetCore()
 {
   if (epoch_ != current_epoch() || waiter_ == AGNOCAST_NO_WAITER) return;
-  for (const auto& weak : subscriptions_) {
-    const auto subscription = weak.lock();
-    if (subscription != nullptr) subscription->clear_waiter(waiter_);
-  }
+  for (const auto& subscription : subscriptions_) subscription->clear_waiter(waiter_);
   context_.area->give_back_waiter(waiter_);
 }
 
 void WaitSetCore::add(const std::shared_ptr<SubscriptionCore>& subscription)
 {
-  remove(*subscription);
+  subscription->set_on_leave([weak = weak_from_this(), leaver = subscription.get()] {
+    if (const auto self = weak.lock()) self->remove(*leaver);
+  });
   {
     const std::lock_guard lock(mutex_);
     subscriptions_.push_back(subscription);
@@ -52,36 +52,24 @@ void WaitSetCore::add(const std::shared_ptr<SubscriptionCore>& subscription)
 
 void WaitSetCore::remove(const SubscriptionCore& subscription)
 {
+  std::shared_ptr<SubscriptionCore> removed;  // may be the last reference: goes without the lock
   const std::lock_guard lock(mutex_);
-  std::erase_if(subscriptions_, [&](const std::weak_ptr<SubscriptionCore>& weak) {
-    const auto other = weak.lock();
-    if (other.get() == &subscription) other->clear_waiter(waiter_);
-    return other == nullptr || other.get() == &subscription;
-  });
+  const auto place = std::find_if(subscriptions_.begin(), subscriptions_.end(),
+                                  [&](const auto& other) { return other.get() == &subscription; });
+  if (place == subscriptions_.end()) return;
+  (*place)->clear_waiter(waiter_);
+  removed = std::move(*place);
+  subscriptions_.erase(place);
 }
 
 bool WaitSetCore::any_ready()
 {
   const std::lock_guard lock(mutex_);
-  bool ready = false;
-  bool expired = false;
-  for (const auto& weak : subscriptions_) {
-    const auto subscription = weak.lock();
-    // One that another wait set has taken over is ours no more.
-    const bool is_ours = subscription != nullptr && subscription->waiter() == waiter_;
-    expired = expired || !is_ours;
-    if (is_ours && subscription->is_ready()) {
-      ready = true;
-      break;
-    }
-  }
-  if (expired) {
-    std::erase_if(subscriptions_, [&](const auto& weak) {
-      const auto subscription = weak.lock();
-      return subscription == nullptr || subscription->waiter() != waiter_;
-    });
-  }
-  return ready;
+  return std::any_of(subscriptions_.begin(), subscriptions_.end(),
+                     [this](const auto& subscription) {
+                       // One that another wait set has taken over is ours no more.
+                       return subscription->waiter() == waiter_ && subscription->is_ready();
+                     });
 }
 
 bool WaitSetCore::is_stopped(const std::atomic<bool>& stop) noexcept

@@ -54,7 +54,8 @@ class WaitSetCore : public std::enable_shared_from_this<WaitSetCore>
   std::uint32_t* word_ = nullptr;
   std::atomic<bool> woken_{false};
   std::mutex mutex_;
-  std::vector<std::weak_ptr<SubscriptionCore>> subscriptions_;
+  /// Not weak: each look would lock and unlock a count for each of them. They leave when closed.
+  std::vector<std::shared_ptr<SubscriptionCore>> subscriptions_;
 };
 
 }  // namespace agnocast::internal
