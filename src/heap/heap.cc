@@ -51,7 +51,7 @@ struct Metadata
 
 }  // namespace
 
-AGNOCAST_PUBLIC constinit thread_local ThreadMemo tls_memo{};
+[[gnu::visibility("default")]] constinit thread_local ThreadMemo tls_memo{};
 
 Heap::Heap(std::byte* base, std::size_t bytes, std::size_t secured, const HeapHost& host,
            std::byte* metadata, std::size_t metadata_bytes) noexcept

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "agnocast/export.hpp"
 #include "base/sanitizer.hpp"
 #include "heap/block_map.hpp"
 #include "heap/heap_host.hpp"
@@ -41,7 +40,7 @@ struct ThreadMemo
   bool creating;  // malloc was entered again from pthread_setspecific
   bool ended;     // the thread's destructors have begun; a new cache would never be flushed
 };
-AGNOCAST_PUBLIC extern constinit thread_local ThreadMemo tls_memo
+[[gnu::visibility("default")]] extern constinit thread_local ThreadMemo tls_memo
   __attribute__((tls_model("initial-exec")));
 
 // A general-purpose allocator made to run inside malloc: it neither calls malloc nor throws, and
