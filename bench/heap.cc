@@ -114,10 +114,11 @@ std::vector<HeapCase> all_cases(bool smoke)
 {
   std::vector<HeapCase> cases;
   const std::uint64_t pairs = smoke ? 10'000 : 2'000'000;
-  for (const std::size_t live : {64, 10'000}) {
-    for (const unsigned threads : {1, 2, 4}) cases.push_back({"churn", threads, live, 256, pairs});
+  for (const std::size_t live : {std::size_t{64}, std::size_t{10'000}}) {
+    for (const unsigned threads : {1U, 2U, 4U})
+      cases.push_back({"churn", threads, live, 256, pairs});
   }
-  for (const unsigned threads : {2, 4}) {
+  for (const unsigned threads : {2U, 4U}) {
     cases.push_back({"handover", threads, 0, 256, smoke ? 10'000U : 1'000'000U});
   }
   constexpr std::size_t mega = 1'000'000;

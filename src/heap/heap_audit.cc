@@ -101,15 +101,17 @@ const char* SlabHeap::audit_slab(std::uint32_t first_page, std::size_t& taken) c
   return nullptr;
 }
 
-const char* SlabHeap::audit_list(std::size_t size_class, std::size_t& linked) const noexcept
+const char* SlabHeap::audit_list(std::size_t size_class, std::uint32_t share,
+                                 std::size_t& linked) const noexcept
 {
   std::uint32_t previous = kNone;
-  for (std::uint32_t index = classes_[size_class].partial; index != kNone;) {
+  for (std::uint32_t index = classes_[size_class].partial[share]; index != kNone;) {
     const Slab& slab = slabs_[index];
     if (slab.first_page_plus_1.load(std::memory_order_relaxed) == 0) {
       return "slab heap: a closed slab is in a list";
     }
     if (slab.size_class != size_class) return "slab heap: a slab is in another class's list";
+    if (slab.share != share) return "slab heap: a slab is in another share's list";
     if (slab.free == 0 || slab.free == slab.blocks)
       return "slab heap: a listed slab is not partial";
     if (slab.previous != previous) return "slab heap: the links of a list disagree";
@@ -131,7 +133,9 @@ const char* SlabHeap::audit(std::size_t& taken) const noexcept
     if (slab.free != 0 && slab.free != slab.blocks) ++partial;
   });
   std::size_t linked = 0;
-  for (std::size_t i = 0; i < kClasses && error == nullptr; ++i) error = audit_list(i, linked);
+  for (std::size_t i = 0; i < kClasses * kShares && error == nullptr; ++i) {
+    error = audit_list(i / kShares, static_cast<std::uint32_t>(i % kShares), linked);
+  }
   if (error == nullptr && linked != partial) error = "slab heap: a partial slab is in no list";
   return error;
 }

@@ -15,14 +15,14 @@ SlabHeap::SlabHeap(void* metadata, std::byte* base, PageHeap& pages, const Block
 {
 }
 
-std::uint32_t SlabHeap::take(SizeClass size_class, std::byte** blocks,
-                             std::uint32_t wanted) noexcept
+std::uint32_t SlabHeap::take(SizeClass size_class, std::byte** blocks, std::uint32_t wanted,
+                             std::uint32_t share) noexcept
 {
   ClassState& state = classes_[size_class];
   const std::lock_guard guard(state.mutex);
   std::uint32_t taken = 0;
   while (taken < wanted) {
-    const std::uint32_t index = slab_with_free(size_class, state);
+    const std::uint32_t index = slab_with_free(size_class, state, share);
     if (index == kNone) break;
     taken += take_from(index, blocks + taken, wanted - taken);
     if (slabs_[index].free == 0) unlink(state, index);
@@ -82,17 +82,24 @@ std::uint32_t SlabHeap::slab_of(std::size_t offset) const noexcept
   return kNone;
 }
 
-// A slab in the list `partial` (where it is put if need be), or kNone if memory is exhausted.
-std::uint32_t SlabHeap::slab_with_free(SizeClass size_class, ClassState& state) noexcept
+// A slab in a list `partial` (where it is put if need be): of the share, or of any other if memory
+// is exhausted; kNone if there is none.
+std::uint32_t SlabHeap::slab_with_free(SizeClass size_class, ClassState& state,
+                                       std::uint32_t share) noexcept
 {
-  if (state.partial != kNone) return state.partial;
+  if (state.partial[share] != kNone) return state.partial[share];
   std::uint32_t index = state.spare;
   if (index != kNone) {
     state.spare = kNone;
   } else {
     index = create_slab(size_class);
-    if (index == kNone) return kNone;
+    if (index == kNone) {
+      const auto* const other = std::find_if(state.partial.begin(), state.partial.end(),
+                                             [](std::uint32_t first) { return first != kNone; });
+      return other == state.partial.end() ? kNone : *other;
+    }
   }
+  slabs_[index].share = static_cast<std::uint8_t>(share);
   link(state, index);
   return index;
 }
@@ -177,10 +184,11 @@ bool SlabHeap::give_one(SizeClass size_class, ClassState& state, std::size_t off
 
 void SlabHeap::link(ClassState& state, std::uint32_t index) noexcept
 {
-  slabs_[index].next = state.partial;
+  std::uint32_t& partial = state.partial[slabs_[index].share];
+  slabs_[index].next = partial;
   slabs_[index].previous = kNone;
-  if (state.partial != kNone) slabs_[state.partial].previous = index;
-  state.partial = index;
+  if (partial != kNone) slabs_[partial].previous = index;
+  partial = index;
 }
 
 void SlabHeap::unlink(ClassState& state, std::uint32_t index) noexcept
@@ -190,8 +198,8 @@ void SlabHeap::unlink(ClassState& state, std::uint32_t index) noexcept
   if (slab.previous != kNone) {
     slabs_[slab.previous].next = slab.next;
   } else {
-    AGNOCAST_CHECK(state.partial == index);
-    state.partial = slab.next;
+    AGNOCAST_CHECK(state.partial[slab.share] == index);
+    state.partial[slab.share] = slab.next;
   }
 }
 

@@ -22,7 +22,8 @@ namespace agnocast::internal {
 // or given back, one visit to the page heap and the clearing of 4 KiB of metadata.
 // Invariants:
 //   1. A block of a slab is free in the bitmap, or in a thread cache, or the user's.
-//   2. A slab with free and with taken blocks is in its class's list `partial`, a full one in none.
+//   2. A slab with free and with taken blocks is in the list `partial` of its class and share, a
+//      full one in none.
 //   3. A slab without taken blocks is its class's `spare`; there is at most one, others go back to
 //      the page heap. So a block that comes and goes does not make its slab come and go.
 //   4. The record of a slab is number first page / 16: no two runs of 16 pages share one.
@@ -39,12 +40,16 @@ class SlabHeap
            Usage& usage) noexcept;
 
   // Takes up to `wanted` blocks of a class, lowest address of a slab first; how many there were
-  // (0 if memory is exhausted). The blocks are marked resting.
-  std::uint32_t take(SizeClass size_class, std::byte** blocks, std::uint32_t wanted) noexcept;
+  // (0 if memory is exhausted). The blocks are marked resting. They come from slabs of the share
+  // while memory lasts: threads of different shares write no line in common.
+  std::uint32_t take(SizeClass size_class, std::byte** blocks, std::uint32_t wanted,
+                     std::uint32_t share = 0) noexcept;
 
   // Returns blocks of a class, all marked resting; how many of them were refused because they were
   // free already or are no blocks of the class (no effect).
   std::uint32_t give(SizeClass size_class, std::byte* const* blocks, std::uint32_t count) noexcept;
+
+  static constexpr std::uint32_t kShares = 4;
 
   // Gives the spare slabs back to the page heap; true if there were any. Visits each class.
   bool trim() noexcept;
@@ -69,6 +74,7 @@ class SlabHeap
     std::uint32_t next;  // in the list `partial`
     std::uint32_t previous;
     SizeClass size_class;
+    std::uint8_t share;
     std::uint64_t filled_words;   // bit i: words[i] is not 0
     std::uint64_t words[kWords];  // a bit for each block: it is free
   };
@@ -76,7 +82,7 @@ class SlabHeap
   struct alignas(64) ClassState
   {
     std::mutex mutex;
-    std::uint32_t partial = kNone;
+    std::array<std::uint32_t, kShares> partial{kNone, kNone, kNone, kNone};
     std::uint32_t spare = kNone;
   };
 
@@ -86,7 +92,8 @@ class SlabHeap
     return std::size_t{first} * kPageBytes;
   }
   std::uint32_t slab_of(std::size_t offset) const noexcept;
-  std::uint32_t slab_with_free(SizeClass size_class, ClassState& state) noexcept;
+  std::uint32_t slab_with_free(SizeClass size_class, ClassState& state,
+                               std::uint32_t share) noexcept;
   std::uint32_t create_slab(SizeClass size_class) noexcept;
   void close_slab(std::uint32_t index) noexcept;
   std::uint32_t take_from(std::uint32_t index, std::byte** blocks,
@@ -95,7 +102,8 @@ class SlabHeap
   void link(ClassState& state, std::uint32_t index) noexcept;
   void unlink(ClassState& state, std::uint32_t index) noexcept;
   const char* audit_slab(std::uint32_t first_page, std::size_t& taken) const noexcept;
-  const char* audit_list(std::size_t size_class, std::size_t& linked) const noexcept;
+  const char* audit_list(std::size_t size_class, std::uint32_t share,
+                         std::size_t& linked) const noexcept;
 
   Slab* const slabs_;
   std::byte* const base_;

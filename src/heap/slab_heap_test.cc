@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <set>
 #include <vector>
@@ -87,6 +88,26 @@ TEST_F(SlabHeapTest, RefusesBlocksThatAreFreeOrNoBlocksOfTheClass)
   std::size_t taken = 0;
   EXPECT_STREQ(audit(taken), nullptr);
   EXPECT_EQ(taken, 0U);
+}
+
+TEST_F(SlabHeapTest, SharesHaveSlabsOfTheirOwnUntilMemoryIsExhausted)
+{
+  const SizeClass size_class = class_of(8192);
+  std::byte* first = nullptr;
+  std::byte* second = nullptr;
+  ASSERT_EQ(slabs_->take(size_class, &first, 1, 0), 1U);
+  ASSERT_EQ(slabs_->take(size_class, &second, 1, 1), 1U);
+  EXPECT_GE(std::abs(second - first), static_cast<std::ptrdiff_t>(kSlabBytes));
+  std::vector<std::byte*> blocks(1000);
+  const std::uint32_t all = kPages / kSlabPages * 8;
+  EXPECT_EQ(slabs_->take(size_class, blocks.data(), 1000, 2), all - 2) << "also those of others";
+  std::size_t taken = 0;
+  EXPECT_STREQ(audit(taken), nullptr);
+  EXPECT_EQ(taken, std::size_t{all} * 8192);
+  blocks.resize(all - 2);
+  blocks.insert(blocks.end(), {first, second});
+  EXPECT_EQ(slabs_->give(size_class, blocks.data(), all), 0U);
+  EXPECT_STREQ(audit(taken), nullptr);
 }
 
 TEST_F(SlabHeapTest, TakesWhatThereIsWhenMemoryIsExhausted)

@@ -10,7 +10,7 @@ namespace agnocast::internal {
 bool ThreadCache::refill(SizeClass size_class, SlabHeap& slabs) noexcept
 {
   std::byte** const stock = blocks_[size_class].data();
-  const std::uint32_t taken = slabs.take(size_class, stock, half(size_class));
+  const std::uint32_t taken = slabs.take(size_class, stock, half(size_class), share_);
   // The lowest address on top: blocks are handed out in the order of their addresses.
   std::reverse(stock, stock + taken);
   set_depth(state_[size_class], taken);
@@ -48,6 +48,7 @@ ThreadCache* ThreadCachePool::acquire() noexcept
   void* const memory = host_.map_private(sizeof(ThreadCache));
   if (memory == nullptr) return nullptr;
   cache = new (memory) ThreadCache;
+  cache->share_ = all_ == nullptr ? 0 : (all_->share_ + 1) % SlabHeap::kShares;
   cache->next_ = all_;
   all_ = cache;
   return cache;

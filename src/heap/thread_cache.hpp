@@ -101,6 +101,7 @@ class ThreadCache
   std::atomic<std::uint64_t> returned_{0};
   ThreadCache* next_ = nullptr;       // of all caches of the pool
   ThreadCache* next_idle_ = nullptr;  // of those that no thread has
+  std::uint32_t share_ = 0;           // of the slabs: from where it takes
   std::array<std::atomic<std::uint64_t>, kClasses> state_{};
   std::array<std::array<std::byte*, kMost>, kClasses> blocks_;
 };
