@@ -67,4 +67,4 @@ def is_churn(result):
 
 
 def is_growth(result):
-    return "grow" in result["workload"]
+    return "vector" in result["workload"]
