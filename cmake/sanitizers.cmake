@@ -2,6 +2,11 @@
 # Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 add_compile_options(-fsanitize=${AGNOCAST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
 add_link_options(-fsanitize=${AGNOCAST_SANITIZE})
+# By our own names, since not all files of such a build are instrumented (see below), and all must agree.
+add_compile_definitions(AGNOCAST_SANITIZED)
+if(AGNOCAST_SANITIZE MATCHES address)
+  add_compile_definitions(AGNOCAST_ASAN)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND AGNOCAST_SANITIZE MATCHES thread)
   # Our fences order what the kernel writes to the registry, and no memory that a sanitizer sees.
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-tsan>)

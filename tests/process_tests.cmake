@@ -5,3 +5,6 @@ foreach(test message_types message_memory message_traits delivery_matrix topolog
     agnocast_process_test(${test}_test process/${test}_test.cc)
   endif()
 endforeach()
+if(AGNOCAST_SANITIZE MATCHES address)
+  agnocast_process_test(poison_test sanitizers/poison_test.cc)
+endif()

@@ -8,26 +8,30 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define AGNOCAST_ASAN 1
+#ifdef AGNOCAST_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 #endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define AGNOCAST_WATCHED 1
-#endif
 
 namespace agnocast::internal {
+
+/// Whether this is a build with any sanitizer. The same in all files of a build, also in those that
+/// are not instrumented: inline functions must not differ between them.
+#ifdef AGNOCAST_SANITIZED
+inline constexpr bool is_sanitized = true;
+#else
+inline constexpr bool is_sanitized = false;
+#endif
 
 #ifdef AGNOCAST_ASAN
 inline constexpr bool access_is_checked = true;
 inline void allow_access(const volatile void* memory, std::size_t bytes) noexcept
 {
-  ASAN_UNPOISON_MEMORY_REGION(memory, bytes);
+  __asan_unpoison_memory_region(memory, bytes);
 }
 inline void forbid_access(const volatile void* memory, std::size_t bytes) noexcept
 {
-  ASAN_POISON_MEMORY_REGION(memory, bytes);
+  __asan_poison_memory_region(memory, bytes);
 }
 /// What only this memory refers to is not leaked.
 inline void search_for_references(const void* memory, std::size_t bytes) noexcept
@@ -42,7 +46,7 @@ inline void search_for_references(const void*, std::size_t) noexcept {}
 #endif
 
 /// Copies also what is free or being written by other threads; whole words.
-#ifdef AGNOCAST_WATCHED
+#ifdef AGNOCAST_SANITIZED
 __attribute__((no_sanitize("address"), no_sanitize("thread"))) inline void copy_unwatched(
   void* target, const void* source, std::size_t bytes) noexcept
 {

@@ -75,10 +75,10 @@ class Heap
   void* allocate(std::size_t bytes) noexcept;
 
   // What allocate() does if the thread's cache has a block: a few nanoseconds, no call, errno left
-  // alone. nullptr if not, so that the caller turns to allocate().
+  // alone. nullptr if not (with a sanitizer, always), so that the caller turns to allocate().
   void* allocate_from_cache(std::size_t bytes) noexcept
   {
-    if (access_is_checked || bytes > kSmallMax || tls_memo.heap_id != id_) return nullptr;
+    if (is_sanitized || bytes > kSmallMax || tls_memo.heap_id != id_) return nullptr;
     const SizeClass size_class = class_of(bytes);
     ThreadCache* const cache = tls_memo.cache;
     std::byte* const block = cache->pop(size_class);
@@ -92,7 +92,7 @@ class Heap
   bool deallocate_to_cache(void* block) noexcept
   {
     const std::size_t offset = offset_of(block);
-    if (access_is_checked || offset >= bytes_ || offset % kGranule != 0 || tls_memo.heap_id != id_)
+    if (is_sanitized || offset >= bytes_ || offset % kGranule != 0 || tls_memo.heap_id != id_)
       return false;
     const std::uint8_t mark = map_.load(offset);
     const auto size_class = static_cast<SizeClass>(mark & BlockMap::kClassMask);
