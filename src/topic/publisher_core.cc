@@ -138,13 +138,37 @@ bool PublisherCore::make_ring(std::uint32_t entries_log2)
 
 void* PublisherCore::allocate_message() noexcept
 {
-  reclaim_retired();
+  reclaim_read();
   const std::size_t alignment = message_alignment(setup_.endpoint.type_alignment);
   const std::size_t bytes = (setup_.endpoint.type_bytes + alignment - 1) / alignment * alignment;
   void* message = context_.heap->allocate_aligned(bytes, alignment);
   if (message != nullptr) return message;
   reclaim_early();
   return context_.heap->allocate_aligned(bytes, alignment);
+}
+
+// Before a loan: the memory of what all have read is the memory that is warm.
+void PublisherCore::reclaim_read() noexcept
+{
+  Unheld unheld;
+  {
+    const std::lock_guard lock(mutex_);
+    if (live_count() != 0) {
+      refresh_if_changed();
+      retire_read();
+    }
+    if (retired_.empty()) return;
+    collect_unheld(unheld);
+  }
+  destroy_all(unheld);
+}
+
+// Retires what no subscription will take any more, if no newcomer may ask for it either.
+void PublisherCore::retire_read()
+{
+  if (setup_.endpoint.durability != AGNOCAST_VOLATILE && !closed_) return;
+  const std::uint64_t wanted = slowest_cursor(false);
+  while (tail_ <= head_ && tail_ < wanted && unreachable_.empty()) retire_oldest();
 }
 
 void PublisherCore::reclaim_retired() noexcept
@@ -480,10 +504,7 @@ std::size_t PublisherCore::reclaim_early()
       std::erase_if(peers_, [&](Peer& peer) {
         return peer.is_unlisted && (peer.area->is_gone() || find_connection(peer) == nullptr);
       });
-      if (setup_.endpoint.durability == AGNOCAST_VOLATILE || closed_) {
-        const std::uint64_t wanted = slowest_cursor(false);
-        while (tail_ <= head_ && tail_ < wanted && unreachable_.empty()) retire_oldest();
-      }
+      retire_read();
       if (!retired_.empty()) collect_unheld(unheld);
     }
     destroy_all(unheld);

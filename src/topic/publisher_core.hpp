@@ -151,6 +151,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   [[nodiscard]] std::uint64_t slowest_cursor(bool blocking_only);
   const agnocast_connection* find_connection(Peer& peer) const;
   void retire_oldest();
+  void retire_read();
+  void reclaim_read() noexcept;
   [[nodiscard]] bool awaits_reader();
   void wake_sleepers();
   void collect_unheld(Unheld& unheld);
