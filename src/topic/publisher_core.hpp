@@ -76,7 +76,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   PublisherCore(const PublisherCore&) = delete;
   PublisherCore& operator=(const PublisherCore&) = delete;
 
-  /// Room for one message in the shared heap; nullptr if it cannot grow.
+  /// Room for one message in the shared heap; nullptr if it cannot grow. First destroys and frees
+  /// what all have read.
   void* allocate_message() noexcept;
   void free_message(void* message) noexcept;
   void destroy_message(void* message) noexcept;
@@ -189,7 +190,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
   Once unreachable_said_;
   std::vector<Peer> peers_;
-  std::vector<Retired> retired_;
+  std::vector<Retired> retired_;      ///< has room for all that is live: retiring does not allocate
   std::vector<std::uint64_t> holds_;  ///< scratch of gather_holds
 };
 
