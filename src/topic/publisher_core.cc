@@ -15,6 +15,7 @@ namespace agnocast::internal {
 namespace {
 
 constexpr std::size_t retired_max = 16;
+constexpr std::size_t large_message_bytes = std::size_t{4} << 20;
 
 // Alone on its lines, so that two messages never share one.
 std::size_t message_alignment(std::uint64_t alignment)
@@ -138,7 +139,7 @@ bool PublisherCore::make_ring(std::uint32_t entries_log2)
 
 void* PublisherCore::allocate_message() noexcept
 {
-  reclaim_read();
+  reclaim_before_loan();
   const std::size_t alignment = message_alignment(setup_.endpoint.type_alignment);
   const std::size_t bytes = (setup_.endpoint.type_bytes + alignment - 1) / alignment * alignment;
   void* message = context_.heap->allocate_aligned(bytes, alignment);
@@ -175,6 +176,8 @@ PublishOutcome PublisherCore::publish(void* message)
   store_seq_cst(ring_->head, seq);  // (A) of the sleep race; pairs with Connection::has_unread
   AGNOCAST_FAILPOINT("publish.visible");
   while (live_count() > retention_) retire_oldest();
+  is_large_ = context_.heap->used_bytes() >=
+              used_at_loan_.load(std::memory_order_relaxed) + large_message_bytes;
   refresh_if_changed();
   AGNOCAST_FAILPOINT("publish.before_wake");
   wake_sleepers();

@@ -37,6 +37,7 @@
 
 #include <array>
 #include <atomic>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -77,7 +78,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   PublisherCore& operator=(const PublisherCore&) = delete;
 
   /// Room for one message in the shared heap; nullptr if it cannot grow. First destroys and frees
-  /// what all have read.
+  /// what is retired and held by nobody, and of large messages what all have read.
   void* allocate_message() noexcept;
   void free_message(void* message) noexcept;
   void destroy_message(void* message) noexcept;
@@ -153,7 +154,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   const agnocast_connection* find_connection(Peer& peer) const;
   void retire_oldest();
   void retire_read();
-  void reclaim_read() noexcept;
+  void reclaim_before_loan() noexcept;
   [[nodiscard]] bool awaits_reader();
   void wake_sleepers();
   void collect_unheld(Unheld& unheld);
@@ -168,6 +169,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   EndpointTicket ticket_{};
   const std::uint64_t* generation_ = nullptr;
   std::uint32_t waiter_ = AGNOCAST_NO_WAITER;
+
+  std::atomic<std::size_t> used_at_loan_{0};  ///< of the heap, by all that allocate from it
 
   os::ShortLock mutex_;  ///< guards all below, and the writing side of the ring
   std::uint64_t ring_offset_ = 0;
@@ -186,6 +189,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// Subscribers whose holds cannot be seen: nothing may be freed while there are any.
   std::vector<PeerIdentity> unreachable_;
   std::string unreachable_why_;
+  bool is_large_ = false;  ///< what was published last, as far as the heap's growth tells
   bool closed_ = false;
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
   Once unreachable_said_;

@@ -78,20 +78,22 @@ void PublisherCore::destroy_all(const Unheld& unheld) noexcept
   for (std::size_t i = 0; i < unheld.count; ++i) destroy_message(unheld.messages[i]);
 }
 
-// Before a loan: the memory of what all have read is the memory that is warm.
-void PublisherCore::reclaim_read() noexcept
+// A message that fills much of the machine's caches is retired as soon as all have read it, and not
+// when its successor is published: its memory is warm, and the next one's would not be. For small
+// ones that takes longer than it gains.
+void PublisherCore::reclaim_before_loan() noexcept
 {
   Unheld unheld;
   {
     const std::lock_guard lock(mutex_);
-    if (live_count() != 0) {
+    if (is_large_ && live_count() != 0) {
       refresh_if_changed();
       retire_read();
     }
-    if (retired_.empty()) return;
-    collect_unheld(unheld);
+    if (!retired_.empty()) collect_unheld(unheld);
   }
   destroy_all(unheld);
+  used_at_loan_.store(context_.heap->used_bytes(), std::memory_order_relaxed);
 }
 
 void PublisherCore::reclaim_retired() noexcept
