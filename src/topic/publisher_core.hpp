@@ -37,7 +37,6 @@
 
 #include <array>
 #include <atomic>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
