@@ -117,9 +117,9 @@ System iceoryx(std::size_t biggest_bytes)
 std::vector<System> find_systems(const std::vector<std::string>& wanted, std::size_t biggest_bytes)
 {
   const std::vector<System> all{
-    own("cacheline", true),  own("memcpy", true),    own("futex", true), own("eventfd", true),
-    agnocast(biggest_bytes), iceoryx(biggest_bytes), peer("iceoryx2"),   peer("cyclonedds"),
-    peer("fastdds"),         peer("zeromq")};
+    own("cacheline", true), own("memcpy", true),     own("inplace", true),   own("futex", true),
+    own("eventfd", true),   agnocast(biggest_bytes), iceoryx(biggest_bytes), peer("iceoryx2"),
+    peer("cyclonedds"),     peer("fastdds"),         peer("zeromq")};
   for (const std::string& name : wanted) {
     if (std::none_of(all.begin(), all.end(), [&](const System& s) { return s.name == name; })) {
       throw Failure("no such system: " + name);

@@ -3,6 +3,8 @@
 //   cacheline  one word in shared memory, both ends awake and asking
 //   memcpy     the message copied into shared memory and announced by such a word: what a system
 //              that copies once can do at best
+//   inplace    the message written where the receiver reads it, announced in the same way: what any
+//              system can do at best with a message that is written and read
 //   futex      a sleeping receiver is woken by a futex
 //   eventfd    a sleeping receiver is woken by reading an eventfd
 //
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "harness/content.hpp"
+#include "harness/flat_cloud.hpp"
 #include "harness/serve.hpp"
 
 namespace bench {
@@ -79,6 +82,34 @@ class LineEnd
 };
 
 /// Two buffers in memory that both ends share, one for each direction.
+class Buffers
+{
+ public:
+  explicit Buffers(const EndArguments& arguments)
+    : side_(arguments.side), biggest_(buffer_bytes(arguments.biggest_bytes))
+  {
+    const char* const text = std::getenv("BENCH_BUFFER_FD");
+    if (text == nullptr) throw Failure("this end needs BENCH_BUFFER_FD in the environment");
+    void* const address = mmap(nullptr, 2 * biggest_, PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_POPULATE, std::atoi(text), 0);
+    if (address == MAP_FAILED) throw Failure(std::string("cannot map: ") + std::strerror(errno));
+    shared_ = static_cast<unsigned char*>(address);
+  }
+  ~Buffers() { munmap(shared_, 2 * biggest_); }
+  Buffers(const Buffers&) = delete;
+  Buffers& operator=(const Buffers&) = delete;
+
+  [[nodiscard]] unsigned char* out() const { return of(side_ == Side::ping); }
+  [[nodiscard]] unsigned char* in() const { return of(side_ == Side::pong); }
+
+ private:
+  [[nodiscard]] unsigned char* of(bool ping) const { return shared_ + (ping ? 0 : biggest_); }
+
+  const Side side_;
+  const std::size_t biggest_;
+  unsigned char* shared_ = nullptr;
+};
+
 class MemcpyEnd
 {
  public:
@@ -86,18 +117,9 @@ class MemcpyEnd
     supports_poll | supports_flat | supports_written_and_read;
 
   explicit MemcpyEnd(const EndArguments& arguments)
-    : line_(arguments), fd_(buffer_fd()), side_(arguments.side), biggest_(arguments.biggest_bytes)
+    : line_(arguments), buffers_(arguments), source_(arguments.biggest_bytes)
   {
-    if (fd_ < 0) throw Failure("the memcpy end needs BENCH_BUFFER_FD in the environment");
-    void* const address =
-      mmap(nullptr, 2 * biggest_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_, 0);
-    if (address == MAP_FAILED) throw Failure(std::string("cannot map: ") + std::strerror(errno));
-    shared_ = static_cast<unsigned char*>(address);
-    source_.resize(biggest_);
   }
-  ~MemcpyEnd() { munmap(shared_, 2 * biggest_); }
-  MemcpyEnd(const MemcpyEnd&) = delete;
-  MemcpyEnd& operator=(const MemcpyEnd&) = delete;
 
   void connect() noexcept {}
   void begin(const Task& task)
@@ -112,40 +134,68 @@ class MemcpyEnd
   void send(std::uint64_t number)
   {
     if (touched_) write_flat(source_.data(), size_bytes_, number);
-    std::memcpy(buffer(side_), source_.data(), size_bytes_);
+    std::memcpy(buffers_.out(), source_.data(), size_bytes_);
     line_.send(number);
   }
   void receive(std::uint64_t number)
   {
     line_.receive(number);
-    if (touched_) right_ = flat_sums_to(buffer(other()), size_bytes_, number);
+    if (touched_) right_ = flat_sums_to(buffers_.in(), size_bytes_, number);
   }
   void finish(std::uint64_t number)
   {
-    if (!touched_) right_ = flat_is(buffer(other()), size_bytes_, number);
+    if (!touched_) right_ = flat_is(buffers_.in(), size_bytes_, number);
     if (!right_) throw Failure("a message was not received as it was sent");
   }
 
  private:
-  static int buffer_fd()
-  {
-    const char* text = std::getenv("BENCH_BUFFER_FD");
-    return text == nullptr ? -1 : std::atoi(text);
-  }
-  [[nodiscard]] Side other() const { return side_ == Side::ping ? Side::pong : Side::ping; }
-  [[nodiscard]] unsigned char* buffer(Side writer) const
-  {
-    return shared_ + (writer == Side::ping ? 0 : biggest_);
-  }
-
   LineEnd line_;
-  const int fd_;
-  const Side side_;
-  const std::size_t biggest_;
-  unsigned char* shared_ = nullptr;
+  Buffers buffers_;
   std::vector<unsigned char> source_;
   std::size_t size_bytes_ = 0;
   bool touched_ = false;
+  bool right_ = false;
+};
+
+/// Written where the other side will read it. One buffer for each direction is enough, since the
+/// other side has read it before it answers.
+class InPlaceEnd
+{
+ public:
+  static constexpr std::uint32_t supports = supports_poll | supports_flat | supports_unsized |
+                                            supports_written_and_read |
+                                            supports_only_written_and_read;
+
+  explicit InPlaceEnd(const EndArguments& arguments) : line_(arguments), buffers_(arguments) {}
+
+  void connect() noexcept {}
+  void begin(const Task& task) { task_ = task; }
+  void prepare(std::uint64_t) noexcept {}
+  void send(std::uint64_t number)
+  {
+    if (task_.content == Content::flat) {
+      write_flat(buffers_.out(), task_.size_bytes, number);
+    } else {
+      write_cloud_in_place(buffers_.out(), task_.size_bytes, number);
+    }
+    line_.send(number);
+  }
+  void receive(std::uint64_t number)
+  {
+    line_.receive(number);
+    right_ = task_.content == Content::flat
+               ? flat_sums_to(buffers_.in(), task_.size_bytes, number)
+               : flat_cloud_is(buffers_.in(), task_.size_bytes, number, true);
+  }
+  void finish(std::uint64_t)
+  {
+    if (!right_) throw Failure("a message was not received as it was sent");
+  }
+
+ private:
+  LineEnd line_;
+  Buffers buffers_;
+  Task task_;
   bool right_ = false;
 };
 
@@ -232,6 +282,7 @@ int run_bare_end(const std::string& system, const EndArguments& arguments)
 {
   if (system == "cacheline") return serve<LineEnd>(arguments);
   if (system == "memcpy") return serve<MemcpyEnd>(arguments);
+  if (system == "inplace") return serve<InPlaceEnd>(arguments);
   if (system == "futex") return serve<FutexEnd>(arguments);
   if (system == "eventfd") return serve<EventfdEnd>(arguments);
   throw Failure("no such system: " + system);

@@ -8,7 +8,7 @@
 
 namespace bench {
 
-/// Serves as one end of cacheline, memcpy, futex or eventfd.
+/// Serves as one end of cacheline, memcpy, inplace, futex or eventfd.
 int run_bare_end(const std::string& system, const EndArguments& arguments);
 
 }  // namespace bench

@@ -40,6 +40,13 @@ enum class Mode : std::uint32_t { poll, block, spin };
 /// flat: so many bytes. unsized: a Cloud, see content.hpp.
 enum class Content : std::uint32_t { flat, unsized };
 
+/// Room for a message of so many bytes in any layout, on whole pages.
+constexpr std::size_t buffer_bytes(std::size_t message_bytes) noexcept
+{
+  constexpr std::size_t page_bytes = 4096;
+  return (message_bytes / page_bytes + 2) * page_bytes;
+}
+
 struct Task
 {
   Command command = Command::quit;
@@ -67,6 +74,7 @@ enum Support : std::uint32_t {
   supports_flat = 8,
   supports_unsized = 16,
   supports_written_and_read = 32,
+  supports_only_written_and_read = 64,  ///< in addition: not what is handed over only
 };
 
 // Two cache lines: processors fetch lines in pairs.

@@ -11,8 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "harness/content.hpp"
 
@@ -64,6 +66,33 @@ inline void write_flat_cloud(void* to, const Cloud& cloud) noexcept
     append(&channel, sizeof channel);
     append(name.data(), name.size());
     append(values.data(), values.size() * sizeof(float));
+  }
+}
+
+/// What write_cloud() is for a Cloud: filled value by value, with no copy made of it first. `to`
+/// has room for buffer_bytes() and is aligned to 8.
+inline void write_cloud_in_place(void* to, std::size_t bytes, std::uint64_t number)
+{
+  auto* at = static_cast<unsigned char*>(to);
+  const auto append = [&](const void* from, std::size_t part_bytes) {
+    std::memcpy(at, from, part_bytes);
+    at += padded(part_bytes);
+  };
+  const auto fill = [&](const auto& value, std::size_t count) {
+    std::uninitialized_fill_n(reinterpret_cast<std::decay_t<decltype(value)>*>(at), count, value);
+    at += padded(count * sizeof value);
+  };
+  const float value = cloud_value(number);
+  const std::string frame = cloud_frame(number);
+  const FlatCloudHeader header{frame.size(), point_count(bytes), channel_names.size()};
+  append(&header, sizeof header);
+  append(frame.data(), frame.size());
+  fill(Point{value, value, value, value}, header.point_count);
+  for (const std::string_view name : channel_names) {
+    const FlatChannelHeader channel{name.size(), channel_length(bytes)};
+    append(&channel, sizeof channel);
+    append(name.data(), name.size());
+    fill(value, channel.value_count);
   }
 }
 

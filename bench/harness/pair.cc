@@ -27,7 +27,7 @@ Pair::Pair(const System& system, std::size_t biggest_bytes) : exchange_(Exchange
   // For the bare limits, which have no names of their own by which to find each other.
   fds_ = {memfd_create("agnocast-bench-buffer", 0), eventfd(0, 0), eventfd(0, 0)};
   if (fds_[0] < 0 || fds_[1] < 0 || fds_[2] < 0 ||
-      ftruncate(fds_[0], static_cast<off_t>(2 * biggest_bytes)) != 0) {
+      ftruncate(fds_[0], static_cast<off_t>(2 * buffer_bytes(biggest_bytes))) != 0) {
     throw Failure(std::string("cannot make shared buffers: ") + std::strerror(errno));
   }
   std::vector<std::string> settings = system.settings;
@@ -76,7 +76,9 @@ bool Pair::can(const Task& task) const
   if (task.mode == Mode::block) needed |= supports_block;
   if (task.mode == Mode::spin) needed |= supports_spin;
   if (task.touched != 0) needed |= supports_written_and_read;
-  return (exchange_->supports.load(std::memory_order_acquire) & needed) == needed;
+  const std::uint32_t supports = exchange_->supports.load(std::memory_order_acquire);
+  if (task.touched == 0 && (supports & supports_only_written_and_read) != 0) return false;
+  return (supports & needed) == needed;
 }
 
 std::vector<std::uint64_t> Pair::run(const Task& task)

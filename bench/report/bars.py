@@ -56,6 +56,8 @@ def ahead_of(run, ours, peers, each=False):
             found = same_case(run, result, system=peer)
             if found:
                 text = pair_text(result["p50_ns"], name_of(peer), found[0]["p50_ns"], case_text(result))
+                for bare in same_case(run, result, system="inplace"):
+                    text += f" (written in place without any system: {time_text(bare['p50_ns'])})"
                 check.less(result["p50_ns"], found[0]["p50_ns"], text)
             elif each and peer in present:
                 check.lacks(f"{name_of(peer)} at {case_text(result)}")

@@ -11,7 +11,7 @@ import pathlib
 
 OURS = "agnocast"
 PEERS = ["iceoryx", "iceoryx2", "cyclonedds", "fastdds", "zeromq"]
-LIMITS = ["cacheline", "memcpy", "futex", "eventfd"]
+LIMITS = ["cacheline", "memcpy", "inplace", "futex", "eventfd"]
 ALLOCATORS = [OURS, "glibc", "mimalloc", "jemalloc"]
 COMMANDS = ["compare", "scale", "heap", "hook"]
 
@@ -24,6 +24,7 @@ NAMES = {
     "zeromq": "ZeroMQ",
     "cacheline": "cache line",
     "memcpy": "memcpy",
+    "inplace": "in place",
     "futex": "futex",
     "eventfd": "eventfd",
 }
@@ -90,7 +91,7 @@ def limit_of(mode, touched):
     """The bare limit that a case is held against."""
     if mode == "block":
         return "futex"
-    return "memcpy" if touched else "cacheline"
+    return "inplace" if touched else "cacheline"
 
 
 def name_of(system):

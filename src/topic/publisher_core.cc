@@ -15,6 +15,7 @@ namespace agnocast::internal {
 namespace {
 
 constexpr std::size_t retired_max = 16;
+constexpr std::size_t large_message_bytes = std::size_t{4} << 20;
 
 // Alone on its lines, so that two messages never share one.
 std::size_t message_alignment(std::uint64_t alignment)
@@ -138,7 +139,7 @@ bool PublisherCore::make_ring(std::uint32_t entries_log2)
 
 void* PublisherCore::allocate_message() noexcept
 {
-  reclaim_retired();
+  reclaim_before_loan();
   const std::size_t alignment = message_alignment(setup_.endpoint.type_alignment);
   const std::size_t bytes = (setup_.endpoint.type_bytes + alignment - 1) / alignment * alignment;
   void* message = context_.heap->allocate_aligned(bytes, alignment);
@@ -147,33 +148,9 @@ void* PublisherCore::allocate_message() noexcept
   return context_.heap->allocate_aligned(bytes, alignment);
 }
 
-void PublisherCore::reclaim_retired() noexcept
-{
-  Unheld unheld;
-  {
-    const std::lock_guard lock(mutex_);
-    if (retired_.empty()) return;
-    collect_unheld(unheld);
-  }
-  destroy_all(unheld);
-}
-
 void PublisherCore::free_message(void* message) noexcept
 {
   context_.heap->deallocate(message);
-}
-
-void PublisherCore::destroy_message(void* message) noexcept
-{
-  // What stood in a wiped area is no object any more.
-  if (!context_.area->is_broken()) setup_.destroy(message);
-  AGNOCAST_FAILPOINT("reclaim.destroyed");
-  free_message(message);
-}
-
-void PublisherCore::destroy_all(const Unheld& unheld) noexcept
-{
-  for (std::size_t i = 0; i < unheld.count; ++i) destroy_message(unheld.messages[i]);
 }
 
 PublishOutcome PublisherCore::publish(void* message)
@@ -199,24 +176,14 @@ PublishOutcome PublisherCore::publish(void* message)
   store_seq_cst(ring_->head, seq);  // (A) of the sleep race; pairs with Connection::has_unread
   AGNOCAST_FAILPOINT("publish.visible");
   while (live_count() > retention_) retire_oldest();
+  is_large_ = context_.heap->used_bytes() >=
+              used_at_loan_.load(std::memory_order_relaxed) + large_message_bytes;
   refresh_if_changed();
   AGNOCAST_FAILPOINT("publish.before_wake");
   wake_sleepers();
   AGNOCAST_FAILPOINT("publish.woken");
   return retired_.size() < retired_max ? PublishOutcome::published
                                        : PublishOutcome::published_and_many_retired;
-}
-
-void PublisherCore::retire_oldest()
-{
-  agnocast_ring_entry& slot = entry(tail_);
-  retired_.push_back({tail_, messages_[tail_ & entry_mask_]});
-  // (A) of the retire race; pairs with Connection::take.
-  store_seq_cst(slot.mark, std::uint64_t{tail_ | AGNOCAST_RETIRED});
-  AGNOCAST_FAILPOINT("retire.marked");
-  ++tail_;
-  store_release(ring_->tail, tail_);  // pairs with the load in Connection::skip_gone
-  AGNOCAST_FAILPOINT("retire.tail_moved");
 }
 
 void PublisherCore::refresh_if_changed() noexcept
@@ -363,42 +330,6 @@ void PublisherCore::wake_all()
   }
 }
 
-// All sequences that a live subscription holds, into holds_. False if somebody's cannot be seen.
-bool PublisherCore::gather_holds()
-{
-  refresh_if_changed();  // after the tail was stored: see the retire race
-  if (seen_generation_ == 0 || !unreachable_.empty()) return false;
-  holds_.clear();
-  for (Peer& peer : peers_) {
-    const agnocast_connection* connection = find_connection(peer);
-    if (connection == nullptr) continue;
-    // Pairs with the store that raises it before the first hold above is set.
-    const std::uint32_t end = std::min(load_seq_cst(connection->holds_end), peer.holds_capacity);
-    const std::size_t before = holds_.size();
-    for (std::uint32_t i = 0; i < end; ++i) {
-      // (C) of the retire race; pairs with Connection::take and, when it reads 0, with release().
-      if (const std::uint64_t seq = load_seq_cst(hold_of(*connection, i)); seq != 0)
-        holds_.push_back(seq);
-    }
-    if (holds_.size() != before && peer.area->is_gone()) holds_.resize(before);
-  }
-  return true;
-}
-
-void PublisherCore::collect_unheld(Unheld& unheld)
-{
-  if (!gather_holds()) return;
-  AGNOCAST_FAILPOINT("reclaim.holds_gathered");
-  std::erase_if(retired_, [&](const Retired& retired) {
-    if (unheld.is_full() ||
-        std::find(holds_.begin(), holds_.end(), retired.sequence) != holds_.end()) {
-      return false;
-    }
-    unheld.messages[unheld.count++] = retired.message;
-    return true;
-  });
-}
-
 // The least sequence that a subscription still wants; head_ + 1 if none wants any.
 std::uint64_t PublisherCore::slowest_cursor(bool blocking_only)
 {
@@ -447,49 +378,6 @@ bool PublisherCore::wait_for_room(std::unique_lock<os::ShortLock>& lock)
     if (woken == os::Woken::timed_out && !has_room()) return false;
   }
   return true;
-}
-
-std::vector<PeerIdentity> PublisherCore::look_for_unreachable()
-{
-  const std::lock_guard lock(mutex_);
-  if (!unreachable_.empty()) refresh();
-  return unreachable_;
-}
-
-void PublisherCore::say_unreachable()
-{
-  if (!unreachable_said_.first()) return;
-  const std::lock_guard lock(mutex_);
-  log_warning("topic '" + setup_.endpoint.topic +
-              "' frees no messages until a subscriber can be looked at: " + unreachable_why_);
-}
-
-std::size_t PublisherCore::reclaim_early()
-{
-  // Those that died before we could look at them; the others may be reachable by now.
-  for (const PeerIdentity& process : look_for_unreachable()) {
-    if (!context_.registry->recover(process)) say_unreachable();
-  }
-  std::size_t count = 0;
-  Unheld unheld;
-  do {
-    unheld.count = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      refresh_if_changed();
-      std::erase_if(peers_, [&](Peer& peer) {
-        return peer.is_unlisted && (peer.area->is_gone() || find_connection(peer) == nullptr);
-      });
-      if (setup_.endpoint.durability == AGNOCAST_VOLATILE || closed_) {
-        const std::uint64_t wanted = slowest_cursor(false);
-        while (tail_ <= head_ && tail_ < wanted && unreachable_.empty()) retire_oldest();
-      }
-      if (!retired_.empty()) collect_unheld(unheld);
-    }
-    destroy_all(unheld);
-    count += unheld.count;
-  } while (unheld.is_full());
-  return count;
 }
 
 bool PublisherCore::awaits_reader()

@@ -76,7 +76,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   PublisherCore(const PublisherCore&) = delete;
   PublisherCore& operator=(const PublisherCore&) = delete;
 
-  /// Room for one message in the shared heap; nullptr if it cannot grow.
+  /// Room for one message in the shared heap; nullptr if it cannot grow. First destroys and frees
+  /// what is retired and held by nobody, and of large messages what all have read.
   void* allocate_message() noexcept;
   void free_message(void* message) noexcept;
   void destroy_message(void* message) noexcept;
@@ -151,6 +152,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   [[nodiscard]] std::uint64_t slowest_cursor(bool blocking_only);
   const agnocast_connection* find_connection(Peer& peer) const;
   void retire_oldest();
+  void retire_read();
+  void reclaim_before_loan() noexcept;
   [[nodiscard]] bool awaits_reader();
   void wake_sleepers();
   void collect_unheld(Unheld& unheld);
@@ -165,6 +168,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   EndpointTicket ticket_{};
   const std::uint64_t* generation_ = nullptr;
   std::uint32_t waiter_ = AGNOCAST_NO_WAITER;
+
+  std::atomic<std::size_t> used_at_loan_{0};  ///< of the heap, by all that allocate from it
 
   os::ShortLock mutex_;  ///< guards all below, and the writing side of the ring
   std::uint64_t ring_offset_ = 0;
@@ -183,11 +188,12 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// Subscribers whose holds cannot be seen: nothing may be freed while there are any.
   std::vector<PeerIdentity> unreachable_;
   std::string unreachable_why_;
+  bool is_large_ = false;  ///< what was published last, as far as the heap's growth tells
   bool closed_ = false;
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
   Once unreachable_said_;
   std::vector<Peer> peers_;
-  std::vector<Retired> retired_;
+  std::vector<Retired> retired_;      ///< has room for all that is live: retiring does not allocate
   std::vector<std::uint64_t> holds_;  ///< scratch of gather_holds
 };
 
