@@ -17,6 +17,7 @@
 #include "agnocast/export.hpp"
 #include "agnocast/internal/enumerators.hpp"
 #include "agnocast/internal/fields.hpp"
+#include "agnocast/shared_heap.hpp"
 #include "agnocast/type_description.hpp"
 
 namespace agnocast {
@@ -198,7 +199,10 @@ TypeDescription describe()
 template <class T>
 const TypeDescription& type_description()
 {
-  static const TypeDescription* const description = new TypeDescription(describe<T>());
+  static const TypeDescription* const description = [] {
+    const PrivateHeapScope in_private;  // a loan may be open
+    return new TypeDescription(describe<T>());
+  }();
   return *description;
 }
 

@@ -14,6 +14,7 @@
 #include "agnocast/export.hpp"
 #include "agnocast/ipc_shared_ptr.hpp"
 #include "agnocast/message_traits.hpp"
+#include "agnocast/message_type.hpp"
 #include "agnocast/qos.hpp"
 
 namespace agnocast {

@@ -24,7 +24,10 @@ SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const Typ
                        std::to_string(options.hold_limit) + " cannot be used: give 1 to " +
                        std::to_string(AGNOCAST_HOLDS_MAX));
   }
-  core_ = internal::value_or_raise(internal::Runtime::instance().create_subscription(
+  internal::Runtime& runtime = internal::Runtime::instance();
+  endpoint.description_offset =
+    internal::value_or_raise(runtime.store_description(*type.description));
+  core_ = internal::value_or_raise(runtime.create_subscription(
     std::move(endpoint), static_cast<std::uint32_t>(options.hold_limit)));
   if (callback) {
     node_ = node.core();

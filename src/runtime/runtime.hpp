@@ -9,12 +9,14 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
 
 #include "agnocast/export.hpp"
+#include "agnocast/type_description.hpp"
 #include "heap/heap.hpp"
 #include "runtime/control_thread.hpp"
 #include "topic/context.hpp"
@@ -76,6 +78,9 @@ class Runtime
   /// Only after join().
   Context& context() noexcept { return context_; }
 
+  /// Puts the description into the own area, where tools find it; once for each. Joins the domain.
+  /// The offset, or 0 if there is no room for it.
+  Result<std::uint64_t> store_description(const TypeDescription& description);
   Result<std::shared_ptr<PublisherCore>> create_publisher(PublisherSetup setup);
   Result<std::shared_ptr<SubscriptionCore>> create_subscription(EndpointRequest endpoint,
                                                                 std::uint32_t hold_limit);
@@ -131,6 +136,7 @@ class Runtime
 
   std::mutex mutex_;  ///< guards the lists
   std::vector<std::weak_ptr<PublisherCore>> publishers_;
+  std::map<std::uint64_t, std::uint64_t> descriptions_;  ///< offsets by hash; guarded by mutex_
   std::vector<std::weak_ptr<SubscriptionCore>> subscriptions_;
   std::vector<std::weak_ptr<WaitSetCore>> wait_sets_;
   std::vector<std::shared_ptr<PublisherCore>> retired_publishers_;

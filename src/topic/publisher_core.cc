@@ -71,6 +71,7 @@ Status PublisherCore::start()
                      std::to_string(retention_) + ": choose a smaller depth"};
   }
   setup_.endpoint.control_offset = ring_offset_;
+  store_relaxed(ring_->description, setup_.endpoint.description_offset);
   AGNOCAST_FAILPOINT("publisher.ring_ready");
   auto ticket = context_.registry->add_endpoint(context_.ticket, setup_.endpoint);
   if (!ticket) return std::move(ticket.failure());
@@ -146,6 +147,16 @@ void* PublisherCore::allocate_message() noexcept
   if (message != nullptr) return message;
   reclaim_early();
   return context_.heap->allocate_aligned(bytes, alignment);
+}
+
+void PublisherCore::count_moved(std::uint64_t parts) noexcept
+{
+  add_relaxed(ring_->moved_parts, parts);
+}
+
+std::uint64_t PublisherCore::moved_count() const noexcept
+{
+  return load_relaxed(ring_->moved_parts);
 }
 
 void PublisherCore::free_message(void* message) noexcept

@@ -85,6 +85,9 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// On timed_out, keep_all found no room in time, and the message is the caller's. Runs nothing of
   /// the user's.
   PublishOutcome publish(void* message);
+  /// So many parts of a message were moved into the shared heap before it was published.
+  void count_moved(std::uint64_t parts) noexcept;
+  [[nodiscard]] std::uint64_t moved_count() const noexcept;
   /// Destroys and frees what is retired and held by nobody.
   void reclaim_retired() noexcept;
   /// Frees what no subscription needs. Returns how many messages that were.

@@ -50,6 +50,7 @@ Status SubscriptionCore::start()
   agnocast_subscription* shared = context_.area->at<agnocast_subscription>(offset);
   // Pairs with the load in wake_all(), of a publisher that still knows who was here before.
   store_relaxed(shared->waiter, std::uint32_t{AGNOCAST_NO_WAITER});
+  store_relaxed(shared->description, endpoint_.description_offset);
   AGNOCAST_FAILPOINT("subscription.allocated");
   auto ticket = context_.registry->add_endpoint(context_.ticket, endpoint_);
   if (!ticket) {
