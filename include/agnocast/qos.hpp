@@ -110,6 +110,12 @@ struct SubscriptionOptions
 {
   /// How many messages may be held at once, over all publishers of the topic: 1 to 4096.
   std::size_t hold_limit = 64;
+  /// Check every pointer of a message against its sender's area before take() returns it; a message
+  /// that fails is dropped, counted by SubscriptionBase::rejected_count() and reported once. Guards
+  /// against a publisher that writes nonsense, not against one that changes the message later on.
+  /// Costs time in proportion to the number of containers and nodes; messages of types with unknown
+  /// parts are not checked there.
+  bool verify = false;
 };
 
 }  // namespace agnocast

@@ -53,6 +53,8 @@ class AGNOCAST_PUBLIC SubscriptionBase
   [[nodiscard]] std::uint64_t lost_count() const noexcept;
   /// Messages that are held now.
   [[nodiscard]] std::size_t held_count() const noexcept;
+  /// Messages that SubscriptionOptions::verify kept away.
+  [[nodiscard]] std::uint64_t rejected_count() const noexcept;
   /// True if take() would give a message: there is one, and a hold is free. No system call unless
   /// publishers came or went.
   [[nodiscard]] bool has_message() const;

@@ -30,8 +30,13 @@ PublisherBase::PublisherBase(Node& node, std::string_view topic, const TypeIdent
       "' would lie in private memory; link the program with libagnocast, or start it with "
       "LD_PRELOAD=libagnocast_heaphook.so");
   }
-  core_ = internal::value_or_raise(
-    runtime.create_publisher({std::move(endpoint), functions.destroy, options.keep_all_timeout}));
+  const std::string name = endpoint.topic;
+  auto core =
+    runtime.create_publisher({std::move(endpoint), functions.destroy, options.keep_all_timeout});
+  if (!core) {
+    internal::raise(runtime.with_layouts(std::move(core.failure()), name, *type.description));
+  }
+  core_ = std::move(*core);
 }
 
 PublisherBase::~PublisherBase()

@@ -27,8 +27,13 @@ SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const Typ
   internal::Runtime& runtime = internal::Runtime::instance();
   endpoint.description_offset =
     internal::value_or_raise(runtime.store_description(*type.description));
-  core_ = internal::value_or_raise(runtime.create_subscription(
-    std::move(endpoint), static_cast<std::uint32_t>(options.hold_limit)));
+  const std::string name = endpoint.topic;
+  auto core = runtime.create_subscription(std::move(endpoint),
+                                          static_cast<std::uint32_t>(options.hold_limit));
+  if (!core) {
+    internal::raise(runtime.with_layouts(std::move(core.failure()), name, *type.description));
+  }
+  core_ = std::move(*core);
   if (callback) {
     node_ = node.core();
     node.core()->add_callback(core_, std::move(callback));
@@ -53,6 +58,10 @@ QoS SubscriptionBase::qos() const noexcept
 std::uint64_t SubscriptionBase::lost_count() const noexcept
 {
   return core_->lost_count();
+}
+std::uint64_t SubscriptionBase::rejected_count() const noexcept
+{
+  return core_->rejected_count();
 }
 std::size_t SubscriptionBase::held_count() const noexcept
 {

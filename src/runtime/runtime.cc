@@ -3,9 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 
-#include "abi/description_layout.h"
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
 #include "base/log.hpp"
@@ -267,22 +265,6 @@ void Runtime::leave()
   registry_->remove_process(context_.ticket);
   AGNOCAST_FAILPOINT("leave.unregistered");
   control_thread_.stop();
-}
-
-Result<std::uint64_t> Runtime::store_description(const TypeDescription& description)
-{
-  if (Status status = join(); !status) return std::move(status.failure());
-  const std::lock_guard lock(mutex_);
-  const auto known = descriptions_.find(description.hash());
-  if (known != descriptions_.end()) return known->second;
-  const std::vector<std::byte> bytes = description.encode();
-  std::uint64_t offset = 0;
-  if (bytes.size() <= AGNOCAST_DESCRIPTION_BYTES_MAX)
-    offset = area_->allocate_control(bytes.size());
-  if (offset == 0) return std::uint64_t{0};
-  std::memcpy(area_->at<std::byte>(offset), bytes.data(), bytes.size());
-  descriptions_.emplace(description.hash(), offset);
-  return offset;
 }
 
 Result<std::shared_ptr<PublisherCore>> Runtime::create_publisher(PublisherSetup setup)

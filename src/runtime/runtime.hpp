@@ -81,6 +81,10 @@ class Runtime
   /// Puts the description into the own area, where tools find it; once for each. Joins the domain.
   /// The offset, or 0 if there is no room for it.
   Result<std::uint64_t> store_description(const TypeDescription& description);
+  /// What messages of the topic look like, by one of its endpoints.
+  std::optional<TypeDescription> find_description(std::string_view topic);
+  /// A type mismatch is explained by both layouts, if they go by the same name.
+  Failure with_layouts(Failure failure, std::string_view topic, const TypeDescription& asked_for);
   Result<std::shared_ptr<PublisherCore>> create_publisher(PublisherSetup setup);
   Result<std::shared_ptr<SubscriptionCore>> create_subscription(EndpointRequest endpoint,
                                                                 std::uint32_t hold_limit);

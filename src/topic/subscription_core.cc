@@ -303,6 +303,20 @@ Connection* SubscriptionCore::newest_unread()
 
 Taken SubscriptionCore::take(bool newest, std::uint64_t published_until_ns)
 {
+  constexpr int rejected_max = 64;  // a publisher of nonsense must not keep us here
+  for (int rejected = 0; rejected < rejected_max; ++rejected) {
+    const Taken taken = take_next(newest, published_until_ns);
+    if (taken.outcome != TakeOutcome::taken || !accepts_) return taken;
+    auto& handle = *static_cast<ReceivedHandle*>(taken.handle);
+    if (accepts_(taken.address, handle.connection->area())) return taken;
+    release(handle);
+    rejected_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return {};
+}
+
+Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
+{
   const std::lock_guard lock(mutex_);
   if (published_until_ns != ~std::uint64_t{0}) {
     published_until_ns -= static_cast<std::uint64_t>(context_.clock_offset_ns);

@@ -44,6 +44,15 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   SubscriptionCore(const SubscriptionCore&) = delete;
   SubscriptionCore& operator=(const SubscriptionCore&) = delete;
 
+  /// Who decides, before a message is handed out, whether it is fit for that. Set before the
+  /// subscription is used; called without a lock.
+  using Accepts = std::function<bool(const void* message, const PeerArea& sender)>;
+  void set_accepts(Accepts accepts) { accepts_ = std::move(accepts); }
+  [[nodiscard]] std::uint64_t rejected_count() const noexcept
+  {
+    return rejected_.load(std::memory_order_relaxed);
+  }
+
   /// The next message that was published until then, or the newest.
   Taken take(bool newest, std::uint64_t published_until_ns = ~std::uint64_t{0});
   /// True if take() would find something. Looks for new publishers if the generation moved.
@@ -98,6 +107,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
 
   SubscriptionCore(Context& context, EndpointRequest endpoint, std::uint32_t hold_limit);
   Status start();
+  Taken take_next(bool newest, std::uint64_t published_until_ns);
   void refresh_locked();
   void connect(const EndpointView& publisher);
   [[nodiscard]] bool must_refresh() const;
@@ -112,6 +122,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   EndpointRequest endpoint_;
   const std::uint32_t epoch_;
   const std::uint32_t hold_limit_;
+  Accepts accepts_;
   EndpointTicket ticket_{};
   const std::uint64_t* generation_ = nullptr;
   agnocast_subscription* shared_ = nullptr;
@@ -131,6 +142,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::function<void()> on_room_;
   std::function<void()> on_leave_;
   std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::uint64_t> rejected_{0};
   std::atomic<bool> wants_room_{false};
   std::atomic<std::uint32_t> taken_{0};  ///< changed under the lock, and only while not closed
   std::atomic<std::uint32_t> released_{0};
