@@ -59,8 +59,9 @@ PublishStatus publish_loan(PublisherCore& publisher, Handle* handle, const Audit
 /// What the library does with a message whose type it does not know.
 struct MessageFunctions
 {
-  void (*destroy)(void* message);
-  AuditMessage audit;  ///< nullptr if nothing in the type can point anywhere
+  void (*destroy)(void* message, const void* context);
+  const void* destroy_context;  ///< lives for good
+  AuditMessage audit;           ///< nullptr if nothing in the type can point anywhere
   bool needs_hook;
 };
 
@@ -128,8 +129,8 @@ class Publisher : public PublisherBase
   Publisher(Node& node, std::string_view topic, const QoS& qos,
             const PublisherOptions& options = {})
     : PublisherBase(node, topic, type_identity<T>(),
-                    {&destroy, internal::audit_of<T>(), !std::is_trivially_copyable_v<T>}, qos,
-                    options)
+                    {&destroy, nullptr, internal::audit_of<T>(), !std::is_trivially_copyable_v<T>},
+                    qos, options)
   {
   }
 
@@ -163,7 +164,7 @@ class Publisher : public PublisherBase
   }
 
  private:
-  static void destroy(void* message) { static_cast<T*>(message)->~T(); }
+  static void destroy(void* message, const void*) { static_cast<T*>(message)->~T(); }
 };
 
 }  // namespace agnocast

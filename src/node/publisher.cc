@@ -31,8 +31,8 @@ PublisherBase::PublisherBase(Node& node, std::string_view topic, const TypeIdent
       "LD_PRELOAD=libagnocast_heaphook.so");
   }
   const std::string name = endpoint.topic;
-  auto core =
-    runtime.create_publisher({std::move(endpoint), functions.destroy, options.keep_all_timeout});
+  auto core = runtime.create_publisher(
+    {std::move(endpoint), functions.destroy, functions.destroy_context, options.keep_all_timeout});
   if (!core) {
     internal::raise(runtime.with_layouts(std::move(core.failure()), name, *type.description));
   }

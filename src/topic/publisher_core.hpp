@@ -57,7 +57,8 @@ enum class PublishOutcome { timed_out, published, published_and_many_retired };
 struct PublisherSetup
 {
   EndpointRequest endpoint;
-  void (*destroy)(void* message);
+  void (*destroy)(void* message, const void* context);
+  const void* destroy_context;  ///< lives for good
   std::chrono::nanoseconds keep_all_timeout;
 };
 
