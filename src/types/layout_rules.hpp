@@ -35,6 +35,9 @@ inline std::uint64_t mapped_offset(const DescribedType& key, const DescribedType
 /// Bytes of what a node of a container holds: an element, or a key and the mapped value.
 std::uint64_t value_bytes(const std::vector<DescribedType>& types, const DescribedType& container);
 
+/// The standard library of this program, and which of its ABIs.
+const std::string& own_library();
+
 /// The first rule that is broken, in words; empty if none is.
 std::string broken_rule(const std::vector<DescribedType>& types);
 

@@ -19,19 +19,6 @@ namespace {
 
 constexpr std::uint32_t types_max = 8192;
 
-std::string own_library()
-{
-#ifdef __GLIBCXX__
-  std::string name = "libstdc++";
-#if _GLIBCXX_USE_CXX11_ABI
-  name += " cxx11";
-#endif
-#else
-  std::string name = "unknown";
-#endif
-  return name + " " + std::to_string(sizeof(void*) * 8) + "-bit";
-}
-
 /// FNV-1a, 64 bits.
 class Hash
 {
@@ -197,7 +184,7 @@ DescribedType read_type(const Reader& reader, std::uint32_t index)
 }  // namespace
 
 TypeDescription::TypeDescription(std::vector<DescribedType> types)
-  : types_(std::move(types)), library_(own_library()), hash_(hash_of(types_, library_))
+  : types_(std::move(types)), library_(internal::own_library()), hash_(hash_of(types_, library_))
 {
 }
 
@@ -308,6 +295,23 @@ TypeDescription TypeDescription::decode(const std::byte* bytes, std::size_t coun
 }
 
 namespace internal {
+
+const std::string& own_library()
+{
+  static const std::string* const library = [] {
+#ifdef __GLIBCXX__
+    auto* const name = new std::string("libstdc++");
+#if _GLIBCXX_USE_CXX11_ABI
+    *name += " cxx11";
+#endif
+#else
+    auto* const name = new std::string("unknown");
+#endif
+    *name += " " + std::to_string(sizeof(void*) * 8) + "-bit";
+    return name;
+  }();
+  return *library;
+}
 
 std::string readable_type_name(const std::type_info& type)
 {
