@@ -5,6 +5,7 @@
 #include "agnocast/describe.hpp"
 #include "agnocast/error.hpp"
 #include "agnocast/executor.hpp"
+#include "agnocast/generic.hpp"
 #include "agnocast/ipc_shared_ptr.hpp"
 #include "agnocast/message_info.hpp"
 #include "agnocast/message_traits.hpp"

@@ -2,16 +2,50 @@
 #include "agnocast/subscription.hpp"
 
 #include "agnocast/error.hpp"
+#include "agnocast/message_view.hpp"
 #include "agnocast/node.hpp"
 #include "agnocast/wait_set.hpp"
 #include "base/epoch.hpp"
+#include "base/log.hpp"
 #include "node/endpoint.hpp"
 #include "node/failure.hpp"
+#include "node/received.hpp"
 #include "node/stop.hpp"
 #include "os/futex.hpp"
 #include "runtime/runtime.hpp"
 
 namespace agnocast {
+
+namespace {
+
+/// Looks at a message before it is handed out; says once what is wrong.
+internal::SubscriptionCore::Accepts verifier(const std::string& topic,
+                                             const TypeDescription& description)
+{
+  struct State
+  {
+    State(const TypeDescription& description, std::string name)
+      : verifier(description), topic(std::move(name))
+    {
+    }
+    const MessageVerifier verifier;
+    const std::string topic;
+    internal::Once said;
+  };
+  const auto state = std::make_shared<State>(description, topic);
+  return [state](const void* message, const internal::PeerArea& sender) {
+    const auto wrong = state->verifier.verify(message, internal::range_of(sender));
+    if (wrong && state->said.first()) {
+      internal::log_warning("a message of topic '" + state->topic + "' from process " +
+                            std::to_string(sender.identity().pid) +
+                            " was dropped, because it is not as its type says: " + *wrong +
+                            "; this is said once for each subscription");
+    }
+    return !wrong;
+  };
+}
+
+}  // namespace
 
 SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const TypeIdentity& type,
                                    const QoS& qos, const SubscriptionOptions& options,
@@ -34,6 +68,7 @@ SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const Typ
     internal::raise(runtime.with_layouts(std::move(core.failure()), name, *type.description));
   }
   core_ = std::move(*core);
+  if (options.verify) core_->set_accepts(verifier(name, *type.description));
   if (callback) {
     node_ = node.core();
     node.core()->add_callback(core_, std::move(callback));
