@@ -27,6 +27,11 @@ constexpr bool has_element(TypeKind kind) noexcept
          kind == TypeKind::vector || kind == TypeKind::bit_vector || kind == TypeKind::deque ||
          kind == TypeKind::optional || kind == TypeKind::unique_ptr || has_nodes(kind);
 }
+/// Whether keys may be in it more than once; the layout is the same.
+inline bool is_multiple(const DescribedType& type) noexcept
+{
+  return type.name.starts_with("std::multi") || type.name.starts_with("std::unordered_multi");
+}
 /// Where the mapped value of a map begins, behind its key.
 inline std::uint64_t mapped_offset(const DescribedType& key, const DescribedType& mapped) noexcept
 {
