@@ -8,6 +8,7 @@
 #include "agnocast/generic.hpp"
 #include "agnocast/ipc_shared_ptr.hpp"
 #include "agnocast/message_info.hpp"
+#include "agnocast/message_text.hpp"
 #include "agnocast/message_traits.hpp"
 #include "agnocast/message_type.hpp"
 #include "agnocast/node.hpp"

@@ -1,0 +1,41 @@
+// agnocast: looks into the topics, nodes and processes of a domain.
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include <agnocast/agnocast.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <string>
+
+#include "commands.hpp"
+
+int main(int argc, char** argv)
+{
+  CLI::App app("Looks into the topics, nodes and processes of an Agnocast domain", "agnocast");
+  app.require_subcommand(1);
+  app.set_help_all_flag("--help-all", "All commands with their options");
+  cli::Options options;
+  const std::map<std::string, cli::Format> formats{
+    {"text", cli::Format::text}, {"json", cli::Format::json}, {"yaml", cli::Format::yaml}};
+  app.add_option("--format", options.format, "How results are printed: text, json or yaml")
+    ->transform(CLI::CheckedTransformer(formats))
+    ->default_str("text");
+  app.fallthrough();
+
+  CLI::App& topic = *app.add_subcommand("topic", "Topics, and the messages on them");
+  topic.require_subcommand(1);
+  cli::add_topic_echo(topic, options);
+  cli::add_topic_rates(topic, options);
+  cli::add_topic_wait(topic, options);
+
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes is noticed when something is written
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "agnocast: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
