@@ -27,6 +27,14 @@ int main(int argc, char** argv)
   cli::add_topic_echo(topic, options);
   cli::add_topic_rates(topic, options);
   cli::add_topic_wait(topic, options);
+  cli::add_topic_list(topic, options);
+  cli::add_topic_info(topic, options);
+  cli::add_topic_pub(topic, options);
+  cli::add_node(app, options);
+  cli::add_process(app, options);
+  cli::add_doctor(app, options);
+  cli::add_clean(app, options);
+  cli::add_version(app, options);
 
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes is noticed when something is written
   try {

@@ -19,6 +19,8 @@ Clock::time_point deadline_after(double seconds)
          std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
+}  // namespace
+
 agnocast::TypeDescription await_description(const std::string& topic, double timeout_s)
 {
   constexpr auto pause = std::chrono::milliseconds(50);
@@ -34,8 +36,6 @@ agnocast::TypeDescription await_description(const std::string& topic, double tim
   }
   throw Failure("ended before anybody published '" + topic + "'");
 }
-
-}  // namespace
 
 void ReaderOptions::add_to(CLI::App& command)
 {

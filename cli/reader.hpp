@@ -27,6 +27,10 @@ struct ReaderOptions
 /// Full, with a slash in front.
 std::string full_topic(const std::string& name);
 
+/// Waits until somebody describes the type of the topic. Throws Failure if that takes longer than
+/// the timeout (0: none) or the program is asked to end.
+agnocast::TypeDescription await_description(const std::string& topic, double timeout_s);
+
 class Reader
 {
  public:

@@ -6,6 +6,7 @@
 #include "agnocast/error.hpp"
 #include "agnocast/executor.hpp"
 #include "agnocast/generic.hpp"
+#include "agnocast/introspection.hpp"
 #include "agnocast/ipc_shared_ptr.hpp"
 #include "agnocast/message_info.hpp"
 #include "agnocast/message_text.hpp"

@@ -65,4 +65,33 @@ GenericMessage GenericSubscription::take_latest()
   return as_message(take_erased(true));
 }
 
+GenericPublisher::GenericPublisher(Node& node, std::string_view topic,
+                                   const TypeDescription& description, const QoS& qos,
+                                   const PublisherOptions& options)
+  : PublisherBase(node, topic, identity_of(kept(description)),
+                  {[](void* message, const void* context) {
+                     destroy(*static_cast<const TypeDescription*>(context), message);
+                   },
+                   &kept(description), nullptr, true},
+                  qos, options),
+    description_(&kept(description))
+{
+}
+
+PublishStatus GenericPublisher::publish(const Value& value)
+{
+  const internal::LoanRequest loan = internal::open_loan(*core_);
+  try {
+    construct(*description_, loan.address);
+  } catch (...) {
+    internal::abandon_unconstructed_loan(loan.handle);
+    throw;
+  }
+  auto message = internal::PointerAccess::adopt(static_cast<std::byte*>(loan.address), loan.handle);
+  fill(*description_, loan.address, value);
+  const PublishStatus status = publish_handle(internal::PointerAccess::handle(message));
+  if (status == PublishStatus::published) message.reset();
+  return status;
+}
+
 }  // namespace agnocast

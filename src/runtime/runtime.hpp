@@ -56,6 +56,8 @@ struct alignas(64) HookView
 void watch_hook_view(HookView* view) noexcept;
 /// Counts a window that a thread has opened (1) or closed (-1). A thread sees its own at once.
 void count_open_windows(std::int32_t change) noexcept;
+/// Loans and SharedHeapScopes of the process.
+std::int32_t open_windows() noexcept;
 /// True if the address lies in the window, whoever's it is.
 AGNOCAST_PUBLIC bool is_in_reserved_window(const void* address) noexcept;
 /// In a forked child: no window is open.
