@@ -43,9 +43,8 @@ struct Value
 };
 
 /// Makes the object in `root().bytes` bytes at the address, which is aligned for it: numbers are 0,
-/// containers empty, a variant holds its first alternative. Throws Error, before it writes, if the
-/// description has parts that cannot be made: unknown or opaque ones and raw pointers stay zeros
-/// and are no error.
+/// containers empty, a variant holds its first alternative; what is opaque or unknown is zeros.
+/// Throws Error if the description is of another standard library.
 AGNOCAST_PUBLIC void construct(const TypeDescription& description, void* address);
 
 /// Frees all that the constructed object owns. What its destructor in C++ does, and instead of it.
@@ -56,6 +55,7 @@ AGNOCAST_PUBLIC void destroy(const TypeDescription& description, void* address) 
 /// with the path, for a field that does not exist, a value of the wrong kind, a number out of
 /// range, or a container that only its program can fill (ordered or hashed by something of its
 /// own); the object is then constructed still, with part of the values.
+/// Throws std::bad_alloc if there is no memory; the object is then destroyed.
 ///
 /// The containers are those of the C++ type: it may read, change and destroy them.
 AGNOCAST_PUBLIC void fill(const TypeDescription& description, void* address, const Value& value);
