@@ -16,31 +16,46 @@ namespace agnocast {
 struct Value
 {
   enum class Kind : std::uint8_t { null, boolean, number, string, sequence, mapping };
+  struct Entry;
 
   Kind kind = Kind::null;
   bool boolean = false;
-  std::string text;                                    ///< of a number or string
-  std::vector<Value> elements;                         ///< of a sequence
-  std::vector<std::pair<std::string, Value>> entries;  ///< of a mapping, in order
+  std::string text;             ///< of a number or string
+  std::vector<Value> elements;  ///< of a sequence
+  std::vector<Entry> entries;   ///< of a mapping, in order
 
-  static Value of_boolean(bool value) { return {Kind::boolean, value, {}, {}, {}}; }
-  static Value of_number(std::string text)
-  {
-    return {Kind::number, false, std::move(text), {}, {}};
-  }
-  static Value of_string(std::string text)
-  {
-    return {Kind::string, false, std::move(text), {}, {}};
-  }
-  static Value of_sequence(std::vector<Value> elements)
-  {
-    return {Kind::sequence, false, {}, std::move(elements), {}};
-  }
-  static Value of_mapping(std::vector<std::pair<std::string, Value>> entries)
-  {
-    return {Kind::mapping, false, {}, {}, std::move(entries)};
-  }
+  static Value of_boolean(bool value);
+  static Value of_number(std::string text);
+  static Value of_string(std::string text);
+  static Value of_sequence(std::vector<Value> elements);
+  static Value of_mapping(std::vector<Entry> entries);
 };
+struct Value::Entry
+{
+  std::string key;
+  Value value;
+};
+
+inline Value Value::of_boolean(bool value)
+{
+  return {Kind::boolean, value, {}, {}, {}};
+}
+inline Value Value::of_number(std::string text)
+{
+  return {Kind::number, false, std::move(text), {}, {}};
+}
+inline Value Value::of_string(std::string text)
+{
+  return {Kind::string, false, std::move(text), {}, {}};
+}
+inline Value Value::of_sequence(std::vector<Value> elements)
+{
+  return {Kind::sequence, false, {}, std::move(elements), {}};
+}
+inline Value Value::of_mapping(std::vector<Entry> entries)
+{
+  return {Kind::mapping, false, {}, {}, std::move(entries)};
+}
 
 /// Makes the object in `root().bytes` bytes at the address, which is aligned for it: numbers are 0,
 /// containers empty, a variant holds its first alternative; what is opaque or unknown is zeros.

@@ -86,9 +86,9 @@ void destroy_deque(const Types& types, const DescribedType& type, std::byte* at)
     std::byte* const end = entry == last_entry ? finish : block + block_bytes;
     std::byte* current = entry == first_entry ? load_pointer(at + 16) : block;
     for (; current < end; current += element.bytes) destroy_object(types, type.element, current);
-    free_block(block, block_bytes, element.alignment);
+    free_block(block, element.alignment);
   }
-  free_block(map, load<std::uint64_t>(at + 8) * 8, 8);
+  free_block(map, 8);
 }
 
 void destroy_vector(const Types& types, const DescribedType& type, std::byte* at) noexcept
@@ -98,14 +98,14 @@ void destroy_vector(const Types& types, const DescribedType& type, std::byte* at
   const DescribedType& element = types[type.element];
   const std::byte* const end = load_pointer(at + 8);
   for (std::byte* e = begin; e < end; e += element.bytes) destroy_object(types, type.element, e);
-  free_block(begin, static_cast<std::uint64_t>(load_pointer(at + 16) - begin), element.alignment);
+  free_block(begin, element.alignment);
 }
 
 void destroy_text(const DescribedType& character, std::byte* at) noexcept
 {
   std::byte* const text = load_pointer(at);
   if (text == nullptr || text == at + 16) return;
-  free_block(text, (load<std::uint64_t>(at + 16) + 1) * character.bytes, character.alignment);
+  free_block(text, character.alignment);
 }
 
 void destroy_table(const Types& types, const DescribedType& type, std::byte* at) noexcept
@@ -113,7 +113,7 @@ void destroy_table(const Types& types, const DescribedType& type, std::byte* at)
   destroy_chain(types, type, load_pointer(at + 16), nullptr);
   std::byte* const buckets = load_pointer(at);
   if (buckets != nullptr && buckets != at + 48) {
-    free_block(buckets, load<std::uint64_t>(at + 8) * 8, 8);
+    free_block(buckets, 8);
   }
 }
 
@@ -128,12 +128,12 @@ std::byte* allocate_block(std::uint64_t bytes, std::uint64_t alignment)
   return static_cast<std::byte*>(block);
 }
 
-void free_block(std::byte* block, std::uint64_t bytes, std::uint64_t alignment) noexcept
+void free_block(std::byte* block, std::uint64_t alignment) noexcept
 {
   if (alignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-    ::operator delete(block, bytes, std::align_val_t(alignment));
+    ::operator delete(block, std::align_val_t(alignment));
   } else {
-    ::operator delete(block, bytes);
+    ::operator delete(block);
   }
 }
 
@@ -184,7 +184,7 @@ void destroy_node(const Types& types, const DescribedType& container, std::byte*
                    value + mapped_offset(types[container.element], types[container.mapped]));
   }
   const NodeLayout layout = node_layout(types, container);
-  free_block(node, layout.bytes, layout.alignment);
+  free_block(node, layout.alignment);
 }
 
 // As std::_Deque_base::_M_initialize_map.
@@ -204,10 +204,9 @@ void resize_deque(const Types& types, const DescribedType& type, std::byte* at, 
     }
   } catch (...) {
     for (std::byte* entry = first_entry; entry <= last_entry; entry += 8) {
-      if (load_pointer(entry) != nullptr)
-        free_block(load_pointer(entry), block_bytes, element.alignment);
+      if (load_pointer(entry) != nullptr) free_block(load_pointer(entry), element.alignment);
     }
-    free_block(map, entries * 8, 8);
+    free_block(map, 8);
     throw;
   }
   store(at, map);
@@ -262,7 +261,7 @@ void destroy_object(const Types& types, std::uint32_t index, std::byte* at) noex
       return destroy_vector(types, type, at);
     case TypeKind::bit_vector:
       if (std::byte* const bits = load_pointer(at)) {
-        free_block(bits, static_cast<std::uint64_t>(load_pointer(at + 32) - bits), 8);
+        free_block(bits, 8);
       }
       return;
     case TypeKind::deque:
@@ -290,7 +289,7 @@ void destroy_object(const Types& types, std::uint32_t index, std::byte* at) noex
     case TypeKind::unique_ptr:
       if (std::byte* const owned = load_pointer(at)) {
         destroy_object(types, type.element, owned);
-        free_block(owned, types[type.element].bytes, types[type.element].alignment);
+        free_block(owned, types[type.element].alignment);
       }
       return;
     default:

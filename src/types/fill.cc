@@ -88,11 +88,12 @@ void Filler::structure(const DescribedType& type, std::byte* at, const Value& va
 {
   if (is_empty_structure(type) && value.kind == Value::Kind::null) return;
   expect(value, Value::Kind::mapping, type);
-  for (const auto& [name, entry] : value.entries) {
+  for (const auto& entry : value.entries) {
+    const std::string& name = entry.key;
     const auto field = std::find_if(type.fields.begin(), type.fields.end(),
                                     [&](const DescribedField& f) { return f.name == name; });
     if (field == type.fields.end()) refuse(type.name + " has no field '" + name + "'");
-    part((path_.empty() ? "" : ".") + name, field->type, at + field->value, entry);
+    part((path_.empty() ? "" : ".") + name, field->type, at + field->value, entry.value);
   }
 }
 
@@ -172,9 +173,8 @@ void Filler::deque(const DescribedType& type, std::byte* at, const Value& value)
   if (count == 0) return;
   // Instead of the one that is empty; its blocks are of the same sizes.
   std::byte* const map = load_pointer(at);
-  free_block(load_pointer(load_pointer(at + 40)), deque_block_bytes(types_[type.element].bytes),
-             types_[type.element].alignment);
-  free_block(map, load<std::uint64_t>(at + 8) * 8, 8);
+  free_block(load_pointer(load_pointer(at + 40)), types_[type.element].alignment);
+  free_block(map, 8);
   std::memset(at, 0, type.bytes);
   resize_deque(types_, type, at, count);
   for (std::uint64_t i = 0; i < count; ++i) {

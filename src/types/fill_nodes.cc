@@ -100,10 +100,10 @@ void Filler::fill_node(const DescribedType& type, std::byte* node, const Value& 
   }
   const Value& pair = value.elements[index];
   const bool is_pair = pair.kind == Value::Kind::mapping && pair.entries.size() == 2 &&
-                       pair.entries[0].first == "key" && pair.entries[1].first == "value";
+                       pair.entries[0].key == "key" && pair.entries[1].key == "value";
   if (!is_pair) refuse("entry " + std::to_string(index) + " is not {key: ..., value: ...}");
-  part(step + ".key", type.element, key_at, pair.entries[0].second);
-  part(step + ".value", type.mapped, mapped_at, pair.entries[1].second);
+  part(step + ".key", type.element, key_at, pair.entries[0].value);
+  part(step + ".value", type.mapped, mapped_at, pair.entries[1].value);
 }
 
 // Keys of a mapping are text.
@@ -191,7 +191,7 @@ void Filler::insert_in_table(const DescribedType& type, std::byte* at, std::byte
       grow.first) {
     auto** const buckets = reinterpret_cast<std::byte**>(allocate_block(grow.second * 8, 8));
     if (table.buckets != &table.single_bucket) {
-      free_block(reinterpret_cast<std::byte*>(table.buckets), table.bucket_count * 8, 8);
+      free_block(reinterpret_cast<std::byte*>(table.buckets), 8);
     }
     table.buckets = buckets;
     table.bucket_count = grow.second;

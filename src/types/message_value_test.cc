@@ -58,7 +58,7 @@ class ToValue : public TextOutput
     if (open_.empty()) {
       value = std::move(part);
     } else if (open_.back().kind == Value::Kind::mapping) {
-      open_.back().entries.emplace_back(key_, std::move(part));
+      open_.back().entries.push_back({key_, std::move(part)});
     } else {
       open_.back().elements.push_back(std::move(part));
     }

@@ -38,7 +38,7 @@ inline std::byte* load_pointer(const std::byte* at)
 
 /// By operator new, as std::allocator does; zeroed.
 std::byte* allocate_block(std::uint64_t bytes, std::uint64_t alignment);
-void free_block(std::byte* block, std::uint64_t bytes, std::uint64_t alignment) noexcept;
+void free_block(std::byte* block, std::uint64_t alignment) noexcept;
 
 /// Bytes and alignment of a node of the container.
 struct NodeLayout
