@@ -82,6 +82,7 @@ void Containers::each_in_tree(const DescribedType& type, Address object, Begin b
     for (; node != 0; ++depth) {
       if (depth == open.size()) lie("has a tree that is too deep");
       claim_node(type, node);
+      if (memory_.read<std::uint32_t>(node) > 1) lie("has a node that is neither red nor black");
       if (memory_.pointer(node + 8) != parent) lie("has links that do not fit together");
       open[depth] = {node, memory_.pointer(node + 24)};
       parent = node;

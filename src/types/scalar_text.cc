@@ -128,6 +128,38 @@ std::size_t utf8_bytes(std::string_view text) noexcept
   return is_wrong ? 0 : bytes;
 }
 
+std::uint32_t decode_utf8(std::string_view text) noexcept
+{
+  const auto first = static_cast<unsigned char>(text[0]);
+  const std::size_t bytes = utf8_bytes(text);
+  std::uint32_t character = bytes == 1 ? first : first & (0x7fU >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    character = character << 6 | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  }
+  return character;
+}
+
+bool from_utf8(std::string_view text, std::uint64_t width, std::string& units)
+{
+  units.clear();
+  const auto add = [&](std::uint32_t unit) {
+    units.append(reinterpret_cast<const char*>(&unit), width);
+  };
+  while (!text.empty()) {
+    const std::size_t bytes = utf8_bytes(text);
+    if (bytes == 0) return false;
+    const std::uint32_t character = decode_utf8(text);
+    if (width == 2 && character >= 0x10000) {
+      add(0xd800 + ((character - 0x10000) >> 10));
+      add(0xdc00 + ((character - 0x10000) & 0x3ff));
+    } else {
+      add(character);
+    }
+    text.remove_prefix(bytes);
+  }
+  return true;
+}
+
 ScalarText scalar_text(const ScalarValue& value)
 {
   if (value.type.kind == TypeKind::enumeration) {

@@ -47,5 +47,9 @@ ScalarText scalar_text(const ScalarValue& value);
 void append_utf8(std::string& text, std::uint32_t character);
 /// Bytes of the character that begins there; 0 if none does.
 std::size_t utf8_bytes(std::string_view text) noexcept;
+/// The character that begins there; utf8_bytes() is not 0.
+std::uint32_t decode_utf8(std::string_view text) noexcept;
+/// As characters of 2 or 4 bytes, the units' bytes behind each other. False if it is no UTF-8.
+bool from_utf8(std::string_view text, std::uint64_t width, std::string& units);
 
 }  // namespace agnocast::internal

@@ -18,8 +18,8 @@ bool is_taken_for_a_word(std::string_view text)
   std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  constexpr std::array words{"~",   "null", "true", "false", "yes", "no", "on",
-                             "off", "=",    "<<",   ".nan",  "y",   "n"};
+  constexpr std::array words{"~",  "null", "true", "false", "yes", "no",
+                             "on", "off",  "=",    "<<",    ".nan"};
   if (std::find(words.begin(), words.end(), lower) != words.end()) return true;
   // Numbers, dates and times: all begin so, and hold no other characters.
   const std::size_t first = lower.find_first_not_of("+-");

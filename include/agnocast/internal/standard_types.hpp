@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <forward_list>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -62,6 +63,17 @@ inline void describe_pair(TypeDescriber& describer, DescribedType& type, TypeKin
   type.element = key;
   type.mapped = mapped;
   type.name = std::string(name) + "<" + describer.name(key) + ", " + describer.name(mapped) + ">";
+}
+
+// Says in the name that a container is ordered or hashed by something of its own: it is another
+// type then, although it looks the same.
+template <class Usual, class Own>
+void add_own(DescribedType& type)
+{
+  if constexpr (!std::is_same_v<Usual, Own>) {
+    type.name.back() = ',';
+    type.name += " " + readable_type_name(typeid(Own)) + ">";
+  }
 }
 
 #ifdef __GLIBCXX__
@@ -263,25 +275,31 @@ void describe_map(TypeDescriber& describer, DescribedType& type, std::string_vie
 {
   const std::uint32_t key = describer.add<K>();
   describe_pair(describer, type, TypeKind::map, name, key, describer.add<V>());
+  add_own<std::less<K>, Compare>(type);
   describe_tree<Map, Compare, std::pair<const K, V>>(type);
 }
 template <class Set, class K, class Compare>
 void describe_set(TypeDescriber& describer, DescribedType& type, std::string_view name)
 {
   describe_sequence(describer, type, TypeKind::set, name, describer.add<K>());
+  add_own<std::less<K>, Compare>(type);
   describe_tree<Set, Compare, K>(type);
 }
-template <class Map, class K, class V, class Hash>
+template <class Map, class K, class V, class Hash, class Equal>
 void describe_hash_map(TypeDescriber& describer, DescribedType& type, std::string_view name)
 {
   const std::uint32_t key = describer.add<K>();
   describe_pair(describer, type, TypeKind::hash_map, name, key, describer.add<V>());
+  add_own<std::hash<K>, Hash>(type);
+  add_own<std::equal_to<K>, Equal>(type);
   describe_table<Map, K, Hash, std::pair<const K, V>>(type);
 }
-template <class Set, class K, class Hash>
+template <class Set, class K, class Hash, class Equal>
 void describe_hash_set(TypeDescriber& describer, DescribedType& type, std::string_view name)
 {
   describe_sequence(describer, type, TypeKind::hash_set, name, describer.add<K>());
+  add_own<std::hash<K>, Hash>(type);
+  add_own<std::equal_to<K>, Equal>(type);
   describe_table<Set, K, Hash, K>(type);
 }
 
@@ -324,8 +342,8 @@ struct type_layout<std::unordered_map<K, V, H, E>>
 {
   static void describe(TypeDescriber& describer, DescribedType& type)
   {
-    internal::describe_hash_map<std::unordered_map<K, V, H, E>, K, V, H>(describer, type,
-                                                                         "std::unordered_map");
+    internal::describe_hash_map<std::unordered_map<K, V, H, E>, K, V, H, E>(describer, type,
+                                                                            "std::unordered_map");
   }
 };
 template <class K, class V, class H, class E>
@@ -333,7 +351,7 @@ struct type_layout<std::unordered_multimap<K, V, H, E>>
 {
   static void describe(TypeDescriber& describer, DescribedType& type)
   {
-    internal::describe_hash_map<std::unordered_multimap<K, V, H, E>, K, V, H>(
+    internal::describe_hash_map<std::unordered_multimap<K, V, H, E>, K, V, H, E>(
       describer, type, "std::unordered_multimap");
   }
 };
@@ -342,8 +360,8 @@ struct type_layout<std::unordered_set<K, H, E>>
 {
   static void describe(TypeDescriber& describer, DescribedType& type)
   {
-    internal::describe_hash_set<std::unordered_set<K, H, E>, K, H>(describer, type,
-                                                                   "std::unordered_set");
+    internal::describe_hash_set<std::unordered_set<K, H, E>, K, H, E>(describer, type,
+                                                                      "std::unordered_set");
   }
 };
 template <class K, class H, class E>
@@ -351,8 +369,8 @@ struct type_layout<std::unordered_multiset<K, H, E>>
 {
   static void describe(TypeDescriber& describer, DescribedType& type)
   {
-    internal::describe_hash_set<std::unordered_multiset<K, H, E>, K, H>(describer, type,
-                                                                        "std::unordered_multiset");
+    internal::describe_hash_set<std::unordered_multiset<K, H, E>, K, H, E>(
+      describer, type, "std::unordered_multiset");
   }
 };
 
