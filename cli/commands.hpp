@@ -23,6 +23,7 @@ void add_node(CLI::App& app, const Options& options);
 void add_process(CLI::App& app, const Options& options);
 void add_doctor(CLI::App& app, const Options& options);
 void add_clean(CLI::App& app, const Options& options);
+void add_top(CLI::App& app, const Options& options);
 void add_version(CLI::App& app, const Options& options);
 
 }  // namespace cli

@@ -34,6 +34,7 @@ int main(int argc, char** argv)
   cli::add_process(app, options);
   cli::add_doctor(app, options);
   cli::add_clean(app, options);
+  cli::add_top(app, options);
   cli::add_version(app, options);
 
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes is noticed when something is written
