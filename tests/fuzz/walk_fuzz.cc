@@ -1,5 +1,5 @@
-// A description and a message of any content: the first bytes are a description, which is given the
-// checksum that it asks for, the others are the memory that a message of it lies in.
+// Messages of any content, of a type with containers, of types made up, or of any encoded bytes;
+// the memory they lie in is full of addresses in it.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
@@ -27,25 +27,65 @@ struct Message
   std::list<std::int32_t> list;
   std::deque<std::string> deque;
   std::unordered_map<std::string, std::int32_t> table;
-  std::vector<Part> parts;
+  Part part;
+  std::vector<std::string> texts;
   std::vector<bool> bits;
   std::variant<std::int32_t, std::vector<double>> either;
 };
 
-/// Words of the memory become addresses in it: by chance they hardly ever would.
-void relocate(std::vector<std::uint64_t>& memory)
+/// Small numbers, addresses in the memory, or anything.
+std::vector<std::uint64_t> memory_of(agnocast::fuzz::Input& input)
 {
+  std::vector<std::uint64_t> memory(input.left() / 2 + 1);
   for (std::uint64_t& word : memory) {
-    if (word >> 48 != 0x4141) continue;
-    word =
-      reinterpret_cast<std::uint64_t>(memory.data()) + (word & 0xffff) % (memory.size() * 8 + 8);
+    const auto kind = input.get<std::uint8_t>();
+    if (kind < 0x60) {
+      word = kind;
+    } else if (kind < 0xe0) {
+      const std::size_t index = (kind - 0x60U) * 2U + input.get<std::uint8_t>() % 2U;
+      word = reinterpret_cast<std::uint64_t>(&memory[index % memory.size()]);
+    } else {
+      word = input.get<std::uint64_t>();
+    }
   }
+  return memory;
 }
 
-agnocast::TypeDescription read(const std::vector<std::uint8_t>& bytes)
+/// Types whose sizes are mostly those of their kinds, with parts among each other.
+std::vector<std::byte> made_up(agnocast::fuzz::Input& input)
 {
-  using agnocast::TypeDescription;
-  return TypeDescription::decode(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size());
+  using namespace agnocast;
+  constexpr std::uint8_t sizes[type_kinds] = {8,  8,  1,  4, 4,  8,  1,  1,  32, 32, 32, 24,
+                                              40, 80, 24, 8, 48, 48, 56, 56, 16, 16, 8,  8};
+  std::vector<DescribedType> types(1U + input.get<std::uint8_t>() % 8U);
+  for (DescribedType& type : types) {
+    const auto index = [&] {
+      return static_cast<std::uint32_t>(input.get<std::uint8_t>() % types.size());
+    };
+    const std::uint32_t kind = input.get<std::uint8_t>() % type_kinds;
+    type.kind = static_cast<TypeKind>(kind);
+    type.name = "T" + std::to_string(kind);
+    type.bytes = sizes[kind];
+    const auto other = input.get<std::uint8_t>();
+    if (other != 0 && other < 0x80) type.bytes = other;
+    type.alignment = type.bytes % 8 == 0 ? 8U : type.bytes % 4 == 0 ? 4U : 1U;
+    const bool is_by_itself = kind < 7 || type.kind == TypeKind::structure ||
+                              type.kind == TypeKind::variant || type.kind == TypeKind::raw_pointer;
+    if (!is_by_itself) type.element = index();
+    if (type.kind == TypeKind::map || type.kind == TypeKind::hash_map) type.mapped = index();
+    type.count = input.get<std::uint8_t>();
+    type.inner_offset = input.get<std::uint8_t>();
+    type.header_offset = type.kind == TypeKind::map || type.kind == TypeKind::set
+                           ? 8
+                           : static_cast<std::uint32_t>(type.count % 2);
+    const bool has_fields = type.kind == TypeKind::structure || type.kind == TypeKind::variant;
+    for (std::uint64_t i = 0; has_fields && i < type.count % 5; ++i) {
+      const std::uint32_t part = index();
+      const std::uint64_t offset = type.kind == TypeKind::variant ? 0 : input.get<std::uint8_t>();
+      type.fields.push_back({"f", part, offset});
+    }
+  }
+  return TypeDescription(std::move(types)).encode();
 }
 
 }  // namespace
@@ -55,21 +95,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
   using namespace agnocast;
   fuzz::Input input(data, bytes);
   std::optional<TypeDescription> description;
-  const auto described = input.get<std::uint16_t>();
-  if (described % 2 == 0) {
-    description = type_description<Message>();
-  } else {
-    std::vector<std::uint8_t> encoded(std::min<std::size_t>(described / 2, input.left()));
-    for (std::uint8_t& byte : encoded) byte = input.get<std::uint8_t>();
-    try {
-      description = read(encoded);
-    } catch (const Error&) {
-      return 0;
+  const auto described = input.get<std::uint8_t>();
+  try {
+    if (described % 4 == 0) {
+      description = type_description<Message>();
+    } else if (described % 4 == 1) {
+      std::vector<std::byte> encoded(std::min<std::size_t>(described * 8U, input.left()));
+      for (std::byte& byte : encoded) byte = input.get<std::byte>();
+      description = TypeDescription::decode(encoded.data(), encoded.size());
+    } else {
+      const std::vector<std::byte> encoded = made_up(input);
+      description = TypeDescription::decode(encoded.data(), encoded.size());
     }
+  } catch (const Error&) {
+    return 0;
   }
-  std::vector<std::uint64_t> memory(input.left() / 8 + 1);
-  for (std::uint64_t& word : memory) word = input.get<std::uint64_t>();
-  relocate(memory);
+  const std::vector<std::uint64_t> memory = memory_of(input);
   const MemoryRange range{reinterpret_cast<const std::byte*>(memory.data()), memory.size() * 8};
   const MessageView view{*description, memory.data(), range};
   const bool is_fine = !verify(view).has_value();
