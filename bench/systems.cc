@@ -52,7 +52,7 @@ System peer(const std::string& name)
   System system;
   system.name = name;
   system.program = own_program().parent_path() / ("agnocast-bench-" + name);
-  system.scales = name == "zeromq";
+  system.scales = name == "zeromq" || name == "iceoryx2";
   return system;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <numeric>
 #include <vector>
 
 #include "harness/clock.hpp"
@@ -55,6 +56,8 @@ class SlowCalls
 
 void add_percentiles(HeapFigures& figures, const std::string& prefix, const Durations& durations)
 {
+  // Whatever interrupts the machine meets calls in proportion to the time that they take.
+  figures[prefix + "busy_ns"] = std::accumulate(durations.begin(), durations.end(), 0.0);
   std::sort(durations.begin(), durations.end());
   const auto at = [&](double part) {
     const auto last = static_cast<double>(durations.size() - 1);

@@ -127,13 +127,15 @@ def scale_order(run):
 
 def heap_table(run):
     fields = [("p50_ns", time_text), ("p99_ns", time_text), ("p999_ns", time_text), ("p99999_ns", time_text),
-              ("max_ns", time_text), ("page_faults", lambda value: f"{value:,}"),
+              ("max_ns", time_text), ("slow_calls", lambda value: f"{value:,.0f}"), ("busy_ns", time_text),
+              ("page_faults", lambda value: f"{value:,}"),
               ("resident_bytes", mebibytes), ("used_bytes", mebibytes)]
     rows = []
     for result in run.results["heap"]:
         cells = [show(result[field]) if field in result else "" for field, show in fields]
         rows.append([heap_text(result), strong(result["allocator"], result["allocator"]), *cells])
-    head = ["work", "allocator", "p50", "p99", "p99.9", "p99.999", "max", "page faults", "resident", "in use"]
+    head = ["work", "allocator", "p50", "p99", "p99.9", "p99.999", "max", "above 50 µs", "time in calls",
+            "page faults", "resident", "in use"]
     return table(head, rows, right_from=2)
 
 

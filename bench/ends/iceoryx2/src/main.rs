@@ -1,4 +1,4 @@
-//! iceoryx2's end of a comparison: agnocast-bench-iceoryx2.
+//! iceoryx2's end of a comparison, and of a scale sweep: agnocast-bench-iceoryx2.
 //!
 //! The loops are those of harness/serve.hpp, which says what is measured.
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
@@ -7,6 +7,7 @@ mod content;
 mod end;
 mod exchange;
 mod process;
+mod scale;
 
 use std::error::Error;
 use std::sync::atomic::Ordering;
@@ -157,17 +158,21 @@ fn remove_leftovers() {
     }
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
+fn compare(config: &Config) -> Result<(), Box<dyn Error>> {
     let arguments = parse_arguments()?;
     die_with_parent(arguments.parent);
+    let session = arguments.parent.to_string();
+    let mut end = End::new(arguments.is_ping, &session, arguments.biggest_bytes, config)?;
+    serve(&arguments, &mut end)
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     set_log_level(LogLevel::Error);
     let mut config = Config::default();
     config.global.set_root_path(&Path::new(ROOT.as_bytes())?);
     config.global.prefix = FileName::new(PREFIX.as_bytes())?;
-    let session = arguments.parent.to_string();
-    let mut end = End::new(arguments.is_ping, &session, arguments.biggest_bytes, &config)?;
-    let served = serve(&arguments, &mut end);
-    drop(end);
+    let is_scale = std::env::args().nth(1).is_some_and(|word| word == "scale");
+    let served = if is_scale { scale::run(&config) } else { compare(&config) };
     remove_leftovers();
     served
 }
