@@ -49,9 +49,9 @@ Value value_of(const YAML::Node& node)
       return Value::of_sequence(std::move(elements));
     }
     case YAML::NodeType::Map: {
-      std::vector<std::pair<std::string, Value>> entries;
+      std::vector<Value::Entry> entries;
       for (const auto& entry : node) {
-        entries.emplace_back(entry.first.Scalar(), value_of(entry.second));
+        entries.push_back({entry.first.Scalar(), value_of(entry.second)});
       }
       return Value::of_mapping(std::move(entries));
     }
