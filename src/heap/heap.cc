@@ -107,8 +107,8 @@ bool Heap::secure(std::size_t end) noexcept
          host_.secure(host_.context, end);
 }
 
-// What describes pages that are not secured stays read-only, so that mlockall() does not make it
-// resident: it is a twelfth of the whole region.
+// What describes pages that are not secured stays read-only, so that nothing makes it resident: it
+// is a twelfth of the whole region.
 bool Heap::open_metadata(const HeapHost& host, std::byte* metadata, std::size_t bytes,
                          std::size_t end) noexcept
 {

@@ -20,8 +20,9 @@ struct HeapHost
   // 1 MiB and at most 64 MiB, or for a larger need, or exactly the need if that was refused.
   bool (*secure)(void* context, std::size_t end);
   void* context;
-  // For processes that lock their memory, or nullptr both: private zeroed memory that can only be
-  // read, which costs nothing then, and making a page aligned part of it writable.
+  // Or nullptr both: private zeroed memory that can only be read, which costs nothing even in a
+  // process that locks its memory; and making a page aligned part of it, which may be in use in
+  // part, writable and resident, so that no call outside of growth meets a page fault.
   void* (*map_read_only)(std::size_t bytes) = nullptr;
   bool (*make_writable)(void* memory, std::size_t bytes) = nullptr;
 };

@@ -70,7 +70,7 @@ void spin(const std::shared_ptr<Node>& node, const SpinOptions& options)
 {
   internal::NodeCore& core = *node->core();
   while (ok()) {
-    if (core.run_callbacks(any_number, any_time) != 0) continue;
+    core.run_callbacks(any_number, any_time);
     core.wait_set().wait(-1, options.spin_for.count(), internal::stop_requested);
   }
 }

@@ -74,7 +74,10 @@ std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_un
   {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < spun_.size(); ++i) {
-      round.push_back(spun_[(next_ + i) % spun_.size()]);
+      const auto& spun = spun_[(next_ + i) % spun_.size()];
+      const auto subscription = spun->subscription.lock();
+      if (subscription == nullptr || subscription->epoch() != current_epoch()) continue;
+      if (subscription->has_unread()) round.push_back(spun);
     }
     if (!spun_.empty()) next_ = (next_ + 1) % spun_.size();
   }

@@ -111,6 +111,14 @@ Secured populate(void* address, std::size_t bytes)
   return errno == EINVAL ? touch_through_kernel(address, bytes) : Secured::full;
 }
 
+void prefault(void* address, std::size_t bytes)
+{
+  int status = 0;
+  do {
+    status = ::madvise(address, bytes, MADV_POPULATE_WRITE);
+  } while (status != 0 && (errno == EINTR || errno == EAGAIN));
+}
+
 std::string mapping_in_the_way(const void* address, std::size_t bytes)
 {
   std::FILE* maps = std::fopen("/proc/self/maps", "re");

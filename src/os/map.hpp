@@ -34,6 +34,9 @@ enum class Secured {
 /// descriptor and without SIGBUS. Kernels before 5.14 do it page by page.
 Secured populate(void* address, std::size_t bytes);
 
+/// Backs private memory that may hold something, if the kernel can (5.14); else its first use does.
+void prefault(void* address, std::size_t bytes);
+
 /// The line of /proc/self/maps of the first mapping that overlaps the range; empty if none does.
 std::string mapping_in_the_way(const void* address, std::size_t bytes);
 

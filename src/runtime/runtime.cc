@@ -156,12 +156,16 @@ Status Runtime::join_locked()
     registry_.reset();
     if (!is_gone || attempt == 100) return status;
   }
-  Heap* heap = Heap::create(
-    area_->heap_base(), area_->heap_bytes(), area_->heap_secured(),
-    {[](std::size_t bytes) { return os::map_private(bytes); },
-     [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); }, secure_heap, area_.get(),
-     [](std::size_t bytes) { return os::map_private(bytes, false); },
-     [](void* memory, std::size_t bytes) { return os::allow_access(memory, bytes, true); }});
+  Heap* heap =
+    Heap::create(area_->heap_base(), area_->heap_bytes(), area_->heap_secured(),
+                 {[](std::size_t bytes) { return os::map_private(bytes); },
+                  [](void* memory, std::size_t bytes) { os::unmap(memory, bytes); }, secure_heap,
+                  area_.get(), [](std::size_t bytes) { return os::map_private(bytes, false); },
+                  [](void* memory, std::size_t bytes) {
+                    if (!os::allow_access(memory, bytes, true)) return false;
+                    os::prefault(memory, bytes);
+                    return true;
+                  }});
   if (heap == nullptr) {
     registry_->remove_process(context_.ticket);
     control_thread_.stop();

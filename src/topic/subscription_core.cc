@@ -327,9 +327,7 @@ Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
     if (held_count() >= hold_limit_) {
       wants_room_.store(true);
       if (held_count() >= hold_limit_) {
-        const bool any = std::any_of(connections_.begin(), connections_.end(),
-                                     [](const auto& c) { return c->has_unread(); });
-        return {any ? TakeOutcome::hold_limit : TakeOutcome::nothing};
+        return {has_unread_locked() ? TakeOutcome::hold_limit : TakeOutcome::nothing};
       }
     }
     Connection* connection = newest ? newest_unread() : oldest_unread(published_until_ns);
@@ -361,6 +359,18 @@ bool SubscriptionCore::is_ready()
     wants_room_.store(true);
     if (held_count() >= hold_limit_) return false;  // release() will tell
   }
+  return has_unread_locked();
+}
+
+bool SubscriptionCore::has_unread()
+{
+  const std::lock_guard lock(mutex_);
+  if (must_refresh()) refresh_locked();
+  return has_unread_locked();
+}
+
+bool SubscriptionCore::has_unread_locked() const noexcept
+{
   return std::any_of(connections_.begin(), connections_.end(),
                      [](const auto& connection) { return connection->has_unread(); });
 }

@@ -57,6 +57,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   Taken take(bool newest, std::uint64_t published_until_ns = ~std::uint64_t{0});
   /// True if take() would find something. Looks for new publishers if the generation moved.
   bool is_ready();
+  /// The same, even if the limit of held messages stands in the way.
+  bool has_unread();
   /// Connects to publishers that came and lets go of those that went.
   void refresh();
   /// For the control thread: refresh() if the topic's generation moved or somebody died.
@@ -114,6 +116,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::uint64_t free_connection_place();
   void drop_finished_locked();
   void drop_broken_locked();
+  [[nodiscard]] bool has_unread_locked() const noexcept;
   Connection* oldest_unread(std::uint64_t published_until_ns);
   Connection* newest_unread();
   void finish_if_done() noexcept;
