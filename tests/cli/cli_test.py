@@ -152,7 +152,7 @@ class Pub(WithRobot):
         self.assertEqual(self.robot.said(), ": speed none")
 
     def test_says_which_value_does_not_fit(self):
-        self.assertIn("path[0].z", run("topic", "pub", "--once", "/command", "{path: [{z: 1}]}", status=1))
+        self.assertIn("path[0]: robot::Point has no field 'z'", run("topic", "pub", "--once", "/command", "{path: [{z: 1}]}", status=1))
         self.assertIn("speed", run("topic", "pub", "--once", "/command", "{speed: fast}", status=1))
 
 
