@@ -4,6 +4,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <string>
+#include <vector>
+
 #include "output.hpp"
 
 namespace cli {
@@ -21,9 +24,13 @@ void add_topic_info(CLI::App& topic, const Options& options);
 void add_topic_pub(CLI::App& topic, const Options& options);
 void add_node(CLI::App& app, const Options& options);
 void add_process(CLI::App& app, const Options& options);
+void add_service(CLI::App& app, const Options& options);
 void add_doctor(CLI::App& app, const Options& options);
 void add_clean(CLI::App& app, const Options& options);
 void add_top(CLI::App& app, const Options& options);
 void add_version(CLI::App& app, const Options& options);
+
+/// What the last of these words of a command line can become, a line each; for shells.
+std::string complete(CLI::App& app, std::vector<std::string> words);
 
 }  // namespace cli

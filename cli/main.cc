@@ -6,6 +6,7 @@
 #include <exception>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "commands.hpp"
 
@@ -19,7 +20,8 @@ int main(int argc, char** argv)
     {"text", cli::Format::text}, {"json", cli::Format::json}, {"yaml", cli::Format::yaml}};
   app.add_option("--format", options.format, "How results are printed: text, json or yaml")
     ->transform(CLI::CheckedTransformer(formats))
-    ->default_str("text");
+    ->default_str("text")
+    ->option_text("text|json|yaml");
   app.fallthrough();
 
   CLI::App& topic = *app.add_subcommand("topic", "Topics, and the messages on them");
@@ -32,6 +34,7 @@ int main(int argc, char** argv)
   cli::add_topic_pub(topic, options);
   cli::add_node(app, options);
   cli::add_process(app, options);
+  cli::add_service(app, options);
   cli::add_doctor(app, options);
   cli::add_clean(app, options);
   cli::add_top(app, options);
@@ -39,6 +42,10 @@ int main(int argc, char** argv)
 
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes is noticed when something is written
   try {
+    // No command of its own, since its words are not to be understood as options.
+    if (argc > 1 && std::string_view(argv[1]) == "complete") {
+      return cli::print(cli::complete(app, {argv + 2, argv + argc})) ? 0 : 1;
+    }
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);

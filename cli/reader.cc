@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "output.hpp"
@@ -56,12 +57,28 @@ std::string full_topic(const std::string& name)
   return name.empty() || name.front() == '/' ? name : "/" + name;
 }
 
-Reader::Reader(const ReaderOptions& options, std::size_t depth) : timeout_s_(options.timeout_s)
+namespace {
+
+/// What the topic's publishers keep anyway. If a reader asked for more, they would keep more for it.
+std::size_t kept_depth(const std::string& topic)
+{
+  std::size_t depth = 0;
+  const agnocast::DomainSnapshot domain = agnocast::DomainView().snapshot();
+  for (const agnocast::EndpointInfo& endpoint : domain.endpoints) {
+    if (!endpoint.is_publisher || domain.topics[endpoint.topic].name != topic) continue;
+    depth = depth == 0 ? endpoint.qos.depth() : std::min(depth, endpoint.qos.depth());
+  }
+  return std::max<std::size_t>(depth, 1);
+}
+
+}  // namespace
+
+Reader::Reader(const ReaderOptions& options) : timeout_s_(options.timeout_s)
 {
   agnocast::init(0, nullptr);
   const std::string topic = full_topic(options.topic);
   const agnocast::TypeDescription description = await_description(topic, options.timeout_s);
-  agnocast::QoS qos(options.depth != 0 ? options.depth : depth);
+  agnocast::QoS qos(options.depth != 0 ? options.depth : kept_depth(topic));
   if (options.history == "keep_all") qos.keep_all(qos.depth());
   // A reader must not make a publisher wait unless it is told to.
   if (options.reliability != "reliable" && options.history != "keep_all") qos.best_effort();

@@ -15,7 +15,7 @@ namespace cli {
 struct ReaderOptions
 {
   std::string topic;
-  std::size_t depth = 0;  ///< 0: what the command needs
+  std::size_t depth = 0;  ///< 0: what the publishers keep
   std::string durability;
   std::string history;
   std::string reliability;
@@ -36,7 +36,7 @@ class Reader
  public:
   /// Waits until the topic has an endpoint that describes its type. Throws Failure if that takes
   /// longer than the timeout or the program is asked to end.
-  Reader(const ReaderOptions& options, std::size_t depth);
+  explicit Reader(const ReaderOptions& options);
 
   /// The next message; empty if the program is to end, or no message came within the timeout.
   agnocast::GenericMessage next();

@@ -1,7 +1,7 @@
 // agnocast top: topics and processes, live.
 //
-// It looks from outside: nothing is subscribed to, so nobody notices. Rates come from the
-// publishers' own counters.
+// It looks from outside: nothing is subscribed to, so nobody notices. All figures come from the
+// counters that publishers and subscriptions keep.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <agnocast/agnocast.hpp>
@@ -26,7 +26,8 @@ using Clock = std::chrono::steady_clock;
 struct TopicRow
 {
   std::string name, type;
-  double rate = 0;
+  double rate = 0, bytes_per_s = 0;
+  std::uint64_t delay_ns = 0, lost = 0;
   std::uint64_t publishers = 0, subscriptions = 0, retained = 0, held = 0, unread = 0, moved = 0;
   std::int64_t last_stamp_ns = 0;
 };
@@ -34,7 +35,8 @@ struct TopicRow
 struct ProcessRow
 {
   ProcessInfo info;
-  double rate = 0;  ///< of what it publishes
+  double rate = 0, bytes_per_s = 0;      ///< of what it publishes
+  std::uint64_t delay_ns = 0, lost = 0;  ///< of what it subscribes to
   std::uint64_t held = 0;
 };
 
@@ -44,6 +46,11 @@ struct Figures
   std::vector<TopicRow> topics;
   std::vector<ProcessRow> processes;
 };
+
+double rate_of(std::uint64_t before, std::uint64_t now, double seconds)
+{
+  return seconds > 0 && now >= before ? static_cast<double>(now - before) / seconds : 0;
+}
 
 Figures figures_of(const DomainSnapshot& before, const DomainSnapshot& now)
 {
@@ -68,19 +75,25 @@ Figures figures_of(const DomainSnapshot& before, const DomainSnapshot& now)
     ProcessRow& process = processes[endpoint.process_id];
     if (endpoint.is_publisher) {
       const auto found = earlier.find(endpoint.id);
-      const std::uint64_t seen = found == earlier.end() ? 0 : found->second->published;
-      const double rate = seconds > 0 && endpoint.published >= seen
-                            ? static_cast<double>(endpoint.published - seen) / seconds
-                            : 0;
+      const EndpointInfo none;
+      const EndpointInfo& seen = found == earlier.end() ? none : *found->second;
+      const double rate = rate_of(seen.published, endpoint.published, seconds);
+      const double bytes_per_s = rate_of(seen.total_bytes, endpoint.total_bytes, seconds);
       topic.publishers += 1;
       topic.rate += rate;
+      topic.bytes_per_s += bytes_per_s;
       topic.retained += endpoint.retained;
       topic.moved += endpoint.moved_parts;
       topic.last_stamp_ns = std::max(topic.last_stamp_ns, endpoint.last_stamp_ns);
       process.rate += rate;
+      process.bytes_per_s += bytes_per_s;
       continue;
     }
     topic.subscriptions += endpoint.is_closed ? 0 : 1;
+    topic.lost += endpoint.lost;
+    process.lost += endpoint.lost;
+    topic.delay_ns = std::max(topic.delay_ns, endpoint.delay_ns);
+    process.delay_ns = std::max(process.delay_ns, endpoint.delay_ns);
     for (const agnocast::ConnectionInfo& connection : endpoint.connections) {
       topic.held += connection.held;
       process.held += connection.held;
@@ -95,7 +108,8 @@ Figures figures_of(const DomainSnapshot& before, const DomainSnapshot& now)
   return figures;
 }
 
-enum class Sort { name, rate, held };
+enum class Sort { name, rate, bandwidth, delay, lost, held };
+constexpr const char* sort_names[] = {"name", "rate", "bandwidth", "delay", "lost", "held"};
 
 struct View
 {
@@ -104,9 +118,9 @@ struct View
   bool is_typing = false;  ///< the filter
 };
 
-const char* name_of(Sort sort)
+std::string delay_text(std::uint64_t delay_ns)
 {
-  return sort == Sort::name ? "name" : sort == Sort::rate ? "rate" : "held";
+  return delay_ns == 0 ? "-" : duration_text(static_cast<double>(delay_ns));
 }
 
 std::string age_text(std::int64_t stamp_ns, std::int64_t now_ns)
@@ -119,8 +133,20 @@ std::string age_text(std::int64_t stamp_ns, std::int64_t now_ns)
 std::vector<std::string> lines_of(const DomainSnapshot& now, Figures figures, const View& view)
 {
   const auto precedes = [&](const auto& a, const auto& b) {
-    if (view.sort == Sort::rate && a.rate != b.rate) return a.rate > b.rate;
-    if (view.sort == Sort::held && a.held != b.held) return a.held > b.held;
+    switch (view.sort) {
+      case Sort::rate:
+        return a.rate > b.rate;
+      case Sort::bandwidth:
+        return a.bytes_per_s > b.bytes_per_s;
+      case Sort::delay:
+        return a.delay_ns > b.delay_ns;
+      case Sort::lost:
+        return a.lost > b.lost;
+      case Sort::held:
+        return a.held > b.held;
+      case Sort::name:
+        break;
+    }
     return false;
   };
   std::sort(figures.topics.begin(), figures.topics.end(),
@@ -128,20 +154,23 @@ std::vector<std::string> lines_of(const DomainSnapshot& now, Figures figures, co
   std::stable_sort(figures.topics.begin(), figures.topics.end(), precedes);
   std::stable_sort(figures.processes.begin(), figures.processes.end(), precedes);
 
-  Table topics({"TOPIC", "RATE/s", "PUB", "SUB", "KEPT", "HELD", "UNREAD", "MOVED", "AGE", "TYPE"});
+  Table topics({"TOPIC", "RATE/s", "BYTES/s", "DELAY", "LOST", "PUB", "SUB", "KEPT", "HELD",
+                "UNREAD", "MOVED", "AGE", "TYPE"});
   for (const TopicRow& row : figures.topics) {
     if (row.name.find(view.filter) == std::string::npos) continue;
-    topics.add({row.name, number_text(row.rate, 1), std::to_string(row.publishers),
+    topics.add({row.name, number_text(row.rate, 1), bytes_text(row.bytes_per_s),
+                delay_text(row.delay_ns), std::to_string(row.lost), std::to_string(row.publishers),
                 std::to_string(row.subscriptions), std::to_string(row.retained),
                 std::to_string(row.held), std::to_string(row.unread), std::to_string(row.moved),
                 age_text(row.last_stamp_ns, now.time_ns), row.type});
   }
-  Table processes(
-    {"PID", "STATE", "RATE/s", "USED", "PEAK", "SECURED", "LOANS", "HELD", "COMMAND"});
+  Table processes({"PID", "STATE", "RATE/s", "BYTES/s", "DELAY", "LOST", "USED", "PEAK", "SECURED",
+                   "LOANS", "HELD", "COMMAND"});
   for (const ProcessRow& row : figures.processes) {
     if (row.info.command.find(view.filter) == std::string::npos) continue;
     processes.add(
       {std::to_string(row.info.pid), row.info.is_alive ? "alive" : "dead", number_text(row.rate, 1),
+       bytes_text(row.bytes_per_s), delay_text(row.delay_ns), std::to_string(row.lost),
        bytes_text(static_cast<double>(row.info.heap_used_bytes)),
        bytes_text(static_cast<double>(row.info.heap_peak_bytes)),
        bytes_text(static_cast<double>(row.info.secured_bytes)), std::to_string(row.info.loans_open),
@@ -150,7 +179,8 @@ std::vector<std::string> lines_of(const DomainSnapshot& now, Figures figures, co
   std::vector<std::string> lines{
     "domain " + std::to_string(now.domain) + ": " + std::to_string(now.processes.size()) +
       " processes, " + std::to_string(now.topics.size()) + " topics, sorted by " +
-      name_of(view.sort) + (view.filter.empty() ? "" : ", only '" + view.filter + "'"),
+      sort_names[static_cast<std::size_t>(view.sort)] +
+      (view.filter.empty() ? "" : ", only '" + view.filter + "'"),
     view.is_typing ? "filter: " + view.filter + "_" : "keys: s sort, / filter, q quit", ""};
   for (const Table* table : {&topics, &processes}) {
     std::istringstream text(table->text());
@@ -177,9 +207,8 @@ bool handle(char key, View& view)
     return true;
   }
   if (key == 's') {
-    view.sort = view.sort == Sort::name   ? Sort::rate
-                : view.sort == Sort::rate ? Sort::held
-                                          : Sort::name;
+    view.sort =
+      static_cast<Sort>((static_cast<std::size_t>(view.sort) + 1) % std::size(sort_names));
   } else if (key == '/') {
     view.is_typing = true;
     view.filter.clear();

@@ -27,8 +27,7 @@ std::string text_of(const agnocast::GenericMessage& message, const EchoOptions& 
 
 void echo(const EchoOptions& options, Format format)
 {
-  constexpr std::size_t depth = 10;
-  Reader reader(options.reader, depth);
+  Reader reader(options.reader);
   std::uint64_t lost = 0;
   while (const agnocast::GenericMessage message = reader.next()) {
     if (const std::uint64_t now = reader.lost_count(); now != lost && !options.no_lost) {

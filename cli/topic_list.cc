@@ -95,20 +95,22 @@ std::string qos_text(const agnocast::QoS& qos)
 
 Value endpoint_document(const EndpointInfo& endpoint)
 {
-  std::vector<Value::Entry> entries{
-    {"id", number(endpoint.id)},
-    {"node", Value::of_string(endpoint.node)},
-    {"pid", Value::of_number(std::to_string(endpoint.pid))},
-    {"qos", Value::of_string(qos_text(endpoint.qos))}};
+  std::vector<Value::Entry> entries{{"id", number(endpoint.id)},
+                                    {"node", Value::of_string(endpoint.node)},
+                                    {"pid", Value::of_number(std::to_string(endpoint.pid))},
+                                    {"qos", Value::of_string(qos_text(endpoint.qos))}};
   if (endpoint.is_publisher) {
     entries.push_back({"published", number(endpoint.published)});
     entries.push_back({"retained", number(endpoint.retained)});
+    entries.push_back({"total_bytes", number(endpoint.total_bytes)});
     entries.push_back({"moved_parts", number(endpoint.moved_parts)});
   } else {
     std::uint64_t held = 0;
     for (const agnocast::ConnectionInfo& connection : endpoint.connections) held += connection.held;
     entries.push_back({"connections", number(std::uint64_t{endpoint.connections.size()})});
     entries.push_back({"held", number(held)});
+    entries.push_back({"lost", number(endpoint.lost)});
+    entries.push_back({"delay_ns", number(endpoint.delay_ns)});
     entries.push_back({"asleep", Value::of_boolean(endpoint.is_asleep)});
   }
   return Value::of_mapping(std::move(entries));

@@ -29,6 +29,7 @@ struct Sample
   double at_s;     ///< when it was published
   double delay_s;  ///< from its publishing to its taking
   double bytes;
+  std::uint64_t lost;  ///< messages that were not seen, until then
 };
 
 struct Statistics
@@ -65,6 +66,14 @@ std::string json_of(const Statistics& s, const char* name, double value, std::si
          ", \"window\": " + std::to_string(window) + "}\n";
 }
 
+/// Messages in a second, those included that were lost on the way to us.
+double rate_of(const std::deque<Sample>& samples)
+{
+  const double seconds = samples.back().at_s - samples.front().at_s;
+  const std::uint64_t count = samples.size() - 1 + samples.back().lost - samples.front().lost;
+  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+}
+
 using Report = std::function<std::string(const std::deque<Sample>&, Format)>;
 
 std::string hz(const std::deque<Sample>& samples, Format format)
@@ -72,7 +81,7 @@ std::string hz(const std::deque<Sample>& samples, Format format)
   if (samples.size() < 2) return {};
   const Statistics gap =
     statistics_of(samples, 1, [&](std::size_t i) { return samples[i].at_s - samples[i - 1].at_s; });
-  const double rate = gap.mean > 0 ? 1 / gap.mean : 0;
+  const double rate = rate_of(samples);
   if (format != Format::text) return json_of(gap, "rate", rate, samples.size());
   return "average rate: " + number_text(rate, 3) + "\n\tmin: " + number_text(gap.min, 6) +
          "s max: " + number_text(gap.max, 6) + "s std dev: " + number_text(gap.deviation, 6) +
@@ -84,9 +93,7 @@ std::string bw(const std::deque<Sample>& samples, Format format)
   if (samples.size() < 2) return {};
   const Statistics size =
     statistics_of(samples, 0, [&](std::size_t i) { return samples[i].bytes; });
-  const double seconds = samples.back().at_s - samples.front().at_s;
-  const double rate =
-    seconds > 0 ? size.mean * static_cast<double>(samples.size() - 1) / seconds : 0;
+  const double rate = size.mean * rate_of(samples);
   if (format != Format::text) return json_of(size, "bytes_per_s", rate, samples.size());
   return bytes_text(rate) + "/s from " + std::to_string(samples.size()) +
          " messages\n\tMessage size mean: " + bytes_text(size.mean) +
@@ -153,8 +160,7 @@ double now_s()
 
 void measure(const RateOptions& options, Format format, bool with_bytes, const Report& report)
 {
-  constexpr std::size_t depth = 1'000;
-  Reader reader(options.reader, depth);
+  Reader reader(options.reader);
   std::deque<Sample> samples;
   std::size_t reports = 0;
   bool is_new = false;
@@ -162,7 +168,8 @@ void measure(const RateOptions& options, Format format, bool with_bytes, const R
   while (agnocast::ok()) {
     if (const agnocast::GenericMessage message = reader.next_until(next_report)) {
       const double at_s = static_cast<double>(message.info().publish_time_ns) * 1e-9;
-      samples.push_back({at_s, now_s() - at_s, with_bytes ? Size::of(message.view()) : 0});
+      samples.push_back({at_s, now_s() - at_s, with_bytes ? Size::of(message.view()) : 0,
+                         reader.lost_count()});
       if (samples.size() > options.window) samples.pop_front();
       is_new = true;
     }

@@ -20,7 +20,7 @@ void add_topic_wait(CLI::App& topic, const Options&)
   options->reader.add_to(*command);
   command->add_option("-n,--count", options->count, "How many")->capture_default_str();
   command->callback([options] {
-    Reader reader(options->reader, options->count);
+    Reader reader(options->reader);
     for (std::size_t i = 0; i < options->count; ++i) {
       if (!reader.next()) {
         throw Failure("no message on '" + full_topic(options->reader.topic) + "'");

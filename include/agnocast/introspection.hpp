@@ -1,9 +1,9 @@
 // A look into a domain from outside: what is there, without being there.
 //
-// Nothing is joined and nothing is mapped: the shared objects are read through descriptors, piece by
-// piece, so that no process of the domain can notice it, wait for it, or be hurt by its end. What is
-// read is checked like everything that comes from others, and it may change between two reads:
-// figures of one snapshot need not fit together to the last message.
+// Nothing is joined and nothing is mapped: the shared objects are read through descriptors, piece
+// by piece, so that no process of the domain can notice it, wait for it, or be hurt by its end.
+// What is read is checked like everything that comes from others, and it may change between two
+// reads: figures of one snapshot need not fit together to the last message.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -59,8 +59,12 @@ struct EndpointInfo
   std::uint64_t retained = 0;      ///< of them, those that can still be taken
   std::int64_t last_stamp_ns = 0;  ///< CLOCK_MONOTONIC when the newest was published; 0: none
   std::uint64_t moved_parts = 0;   ///< by the audit
+  /// Of the published messages: the objects, and what containers own as far as the audit saw it.
+  std::uint64_t total_bytes = 0;
   // Of subscriptions:
   std::vector<ConnectionInfo> connections;
+  std::uint64_t lost = 0;      ///< messages that were gone before they were taken
+  std::uint64_t delay_ns = 0;  ///< from publish to take, of a message of lately; 0: none measured
   bool is_asleep = false;
   bool is_closed = false;  ///< gone but for messages that are held
 
@@ -99,9 +103,9 @@ class AGNOCAST_PUBLIC DomainView
 
   [[nodiscard]] std::uint32_t domain() const noexcept { return domain_; }
 
-  /// Everything, now. Empty if nobody is in the domain. Throws RegistryError if the registry may not
-  /// be read, or is of another version of the library. Costs one read of 2 MB, and a few of each
-  /// process's area.
+  /// Everything, now. Empty if nobody is in the domain. Throws RegistryError if the registry may
+  /// not be read, or is of another version of the library. Costs one read of 2 MB, and a few of
+  /// each process's area.
   [[nodiscard]] DomainSnapshot snapshot() const;
 
   /// What messages of the endpoint look like; nothing if that cannot be read any more.

@@ -51,6 +51,7 @@ struct AuditRules
 struct AuditFindings
 {
   std::uint64_t moved = 0;
+  std::uint64_t bytes = 0;  ///< that containers own
   std::string path;  ///< of the first part that was moved or refused; empty if there was none
 };
 PublishStatus publish_loan(PublisherCore& publisher, Handle* handle, const AuditRules& rules,

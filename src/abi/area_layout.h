@@ -90,7 +90,10 @@ struct agnocast_ring_entry
   uint64_t mark __attribute__((aligned(64)));
   uint64_t address;
   uint64_t stamp_ns; /* CLOCK_MONOTONIC at publish, as outside of all time namespaces */
-  uint64_t reserved[5];
+  /* Bytes of this and all earlier messages of the publisher, for tools: with what containers own,
+   * as far as the audit saw it. */
+  uint64_t total_bytes;
+  uint64_t reserved[4];
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_ring_entry) == 64, "ring entry");
 
@@ -124,8 +127,12 @@ struct agnocast_subscription
   uint32_t reserved0;
   uint64_t description; /* offset of the message type's agnocast_description; 0: none */
   uint32_t reserved[8];
+  /* For tools; away from what publishers read at each message. */
+  uint64_t lost __attribute__((aligned(64))); /* messages that were gone before they were taken */
+  uint64_t delay_ns; /* from publish to take, of a message of lately; 0: none was measured */
+  uint64_t reserved1[6];
 };
-AGNOCAST_LAYOUT(sizeof(struct agnocast_subscription) == 64, "subscription");
+AGNOCAST_LAYOUT(sizeof(struct agnocast_subscription) == 128, "subscription");
 
 #define AGNOCAST_CONNECTIONS_MAX 4096u
 #define AGNOCAST_HOLDS_MAX 4096u

@@ -210,6 +210,7 @@ class Snapshot
                                                       index * sizeof(agnocast_ring_entry));
     if (entry && (entry->mark & ~AGNOCAST_RETIRED) == ring->head) {
       endpoint.last_stamp_ns = static_cast<std::int64_t>(entry->stamp_ns);
+      endpoint.total_bytes = entry->total_bytes;
     }
     return true;
   }
@@ -222,6 +223,8 @@ class Snapshot
       return false;
     }
     endpoint.description_offset = subscription->description;
+    endpoint.lost = subscription->lost;
+    endpoint.delay_ns = subscription->delay_ns;
     if (const auto waiter = area.waiter(subscription->waiter)) {
       endpoint.is_asleep = waiter->sleeping != 0;
     }

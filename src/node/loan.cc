@@ -81,9 +81,11 @@ bool passes_audit(void* message, const AuditRules& rules, AuditFindings& finding
   const Context& context = Runtime::instance().context();
   Auditor auditor(rules.mode, context.area->heap_base(), context.area->heap_bytes());
   rules.audit(message, auditor);
+  findings.bytes = auditor.bytes();
   if (auditor.moved() == 0 && !auditor.is_refused()) return true;
   const PrivateHeapScope in_private;
-  findings = {auditor.moved(), auditor.first_path()};
+  findings.moved = auditor.moved();
+  findings.path = auditor.first_path();
   return !auditor.is_refused();
 }
 
@@ -186,7 +188,7 @@ PublishStatus publish_loan(PublisherCore& publisher, Handle* handle, const Audit
   auto outcome = PublishOutcome::timed_out;
   try {
     const WindowSetAside set_aside;
-    outcome = publisher.publish(loan->message);
+    outcome = publisher.publish(loan->message, findings.bytes);
   } catch (const std::bad_alloc&) {
     loan->window.store(window, std::memory_order_relaxed);
     throw ResourceError("no memory to publish on '" + topic + "'; the message is kept");

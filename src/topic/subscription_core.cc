@@ -6,6 +6,7 @@
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
 #include "os/failpoint.hpp"
+#include "os/futex.hpp"
 
 namespace agnocast::internal {
 
@@ -232,7 +233,7 @@ void SubscriptionCore::drop_finished_locked()
       return false;
     if (connection->has_unread() && draining <= draining_max) return false;
     --draining;
-    lost_.fetch_add(connection->take_lost(), std::memory_order_relaxed);
+    count_lost(connection->take_lost());
     connection->disconnect();
     free_places_.push_back(connection->offset());
     AGNOCAST_FAILPOINT("connection.dropped");
@@ -334,13 +335,12 @@ Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
     if (connection == nullptr) return {};
     Taken taken;
     ReceivedHandle* handle = connection->take(taken.address);
-    if (const std::uint64_t lost = connection->take_lost(); lost != 0) {
-      lost_.fetch_add(lost, std::memory_order_relaxed);
-    }
+    count_lost(connection->take_lost());
     if (handle != nullptr) {
       taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       taken.outcome = TakeOutcome::taken;
       taken.handle = handle;
+      measure_delay(handle->info.publish_time_ns);
       return taken;
     }
     if (connection->is_broken()) drop_broken_locked();
@@ -349,6 +349,22 @@ Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
     if (is_done && connections_.size() <= 1) return {};
   }
   return {};
+}
+
+void SubscriptionCore::count_lost(std::uint64_t messages) noexcept
+{
+  if (messages == 0) return;
+  store_relaxed(shared_->lost, lost_.fetch_add(messages, std::memory_order_relaxed) + messages);
+}
+
+// The messages' own stamps say when it is time again, so that the clock is read that seldom.
+void SubscriptionCore::measure_delay(std::uint64_t publish_time_ns) noexcept
+{
+  constexpr std::uint64_t period_ns = 50'000'000;
+  if (publish_time_ns - measured_at_ns_ < period_ns) return;
+  measured_at_ns_ = publish_time_ns;
+  const auto now_ns = static_cast<std::uint64_t>(os::monotonic_ns());
+  store_relaxed(shared_->delay_ns, now_ns - std::min(publish_time_ns, now_ns));
 }
 
 bool SubscriptionCore::is_ready()

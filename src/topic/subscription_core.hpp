@@ -117,6 +117,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void drop_finished_locked();
   void drop_broken_locked();
   [[nodiscard]] bool has_unread_locked() const noexcept;
+  void count_lost(std::uint64_t messages) noexcept;
+  void measure_delay(std::uint64_t publish_time_ns) noexcept;
   Connection* oldest_unread(std::uint64_t published_until_ns);
   Connection* newest_unread();
   void finish_if_done() noexcept;
@@ -135,6 +137,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::vector<std::uint64_t> places_;       ///< offsets of all agnocast_connections of the list
   std::vector<std::uint64_t> free_places_;  ///< those out of use
   std::uint64_t seen_generation_ = 0;
+  std::uint64_t measured_at_ns_ = 0;  ///< when the last message was published that was measured
   /// Publishers whose ring is not ready yet: looked for again each time. Kept mapped, so that the
   /// control thread notices if they die before it is.
   std::vector<std::shared_ptr<PeerArea>> starting_;

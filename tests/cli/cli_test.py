@@ -19,6 +19,7 @@ import time
 import unittest
 
 AGNOCAST, ROBOT = sys.argv[1:3]
+SOURCE = pathlib.Path(__file__).parents[2] / "cli"
 DOMAIN = str(3_000_000 + os.getpid())
 ENVIRONMENT = {**os.environ, "AGNOCAST_DOMAIN_ID": DOMAIN}
 PATIENCE_S = 60
@@ -59,8 +60,8 @@ def eventually(condition):
 class Robot:
     """The process that the commands look at."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([ROBOT], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen([ROBOT, *arguments], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
 
     def said(self):
@@ -89,7 +90,8 @@ class Echo(WithRobot):
         self.assertEqual(json.loads(run("--format", "json", "topic", "echo", "/scan", "--once")), SCAN)
 
     def test_prints_one_field(self):
-        self.assertEqual(run("topic", "echo", "/scan", "--once", "--field", "channels[near][0].x").splitlines()[0], "0.5")
+        x = run("topic", "echo", "/scan", "--once", "--field", "channels[near][0].x")
+        self.assertEqual(x.splitlines()[0], "0.5")
         self.assertEqual(run("topic", "echo", "scan", "--once", "--field", "frame_id").splitlines()[0],
                          "lidar_on_the_roof_in_front")
 
@@ -141,6 +143,62 @@ class Lists(WithRobot):
         self.assertEqual(json.loads(run("--format", "json", "process", "list")), [])
 
 
+    def test_services_are_known_by_their_topics(self):
+        self.assertEqual(run("service", "list"), "")
+        server = Robot("--serves")
+        self.addCleanup(server.end)
+        self.assertEqual(run("service", "list", "-t"), "/test/plan [robot::Command]\n")
+        self.assertEqual(json.loads(run("--format", "json", "service", "list"))[0]["servers"], 1)
+
+    def test_a_reader_does_not_make_publishers_keep_more(self):
+        reader = subprocess.Popen([AGNOCAST, "topic", "hz", "/scan"], env=ENVIRONMENT, stdout=subprocess.PIPE)
+        reader.stdout.readline()
+        info = json.loads(run("--format", "json", "topic", "info", "/scan"))
+        reader.kill()
+        reader.wait()
+        reader.stdout.close()
+        self.assertEqual(len(info["subscriptions"]), 1)
+        self.assertEqual(info["publishers"][0]["retained"], 5)
+        self.assertGreater(info["publishers"][0]["total_bytes"], info["publishers"][0]["published"] * 200)
+        self.assertGreater(info["subscriptions"][0]["delay_ns"], 0)
+
+
+class Shells(WithRobot):
+    def complete(self, *words):
+        return run("complete", "--", *words).split()
+
+    def test_completion_offers_commands_options_values_and_names(self):
+        self.assertEqual(self.complete("to"), ["top", "topic"])
+        self.assertEqual(self.complete("topic", "e"), ["echo"])
+        self.assertEqual(self.complete("topic", "echo", ""), ["/command", "/scan"])
+        self.assertEqual(self.complete("topic", "echo", "--once", "/s"), ["/scan"])
+        self.assertEqual(self.complete("topic", "echo", "/scan", "--fi"), ["--field"])
+        self.assertEqual(self.complete("topic", "echo", "--qos-durability", ""), ["transient_local", "volatile"])
+        self.assertEqual(self.complete("--format", "j"), ["json"])
+        self.assertEqual(self.complete("node", "info", ""), ["/test/robot"])
+
+    def test_bash_completes_with_it(self):
+        script = (f"source '{SOURCE}/completion/agnocast.bash'; COMP_WORDS=('{AGNOCAST}' topic echo --on); "
+                  "COMP_CWORD=3; _agnocast; echo \"${COMPREPLY[@]}\"")
+        done = subprocess.run(["bash", "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, "--once\n")
+
+    def test_the_manual_page_has_every_command_and_option(self):
+        page = (SOURCE / "agnocast.1").read_text().replace("\\-", "-")
+        missing = []
+
+        def look(*path):
+            for word in self.complete(*path, ""):
+                if word[0] not in "-/":
+                    if word not in page:
+                        missing.append(word)
+                    look(*path, word)
+            missing.extend(option for option in self.complete(*path, "--") if option not in page)
+
+        look()
+        self.assertEqual(missing, [])
+
+
 class Pub(WithRobot):
     def test_fills_a_message_of_a_type_that_it_was_not_compiled_with(self):
         run("topic", "pub", "--once", "/command",
@@ -152,7 +210,8 @@ class Pub(WithRobot):
         self.assertEqual(self.robot.said(), ": speed none")
 
     def test_says_which_value_does_not_fit(self):
-        self.assertIn("path[0]: robot::Point has no field 'z'", run("topic", "pub", "--once", "/command", "{path: [{z: 1}]}", status=1))
+        complaint = run("topic", "pub", "--once", "/command", "{path: [{z: 1}]}", status=1)
+        self.assertIn("path[0]: robot::Point has no field 'z'", complaint)
         self.assertIn("speed", run("topic", "pub", "--once", "/command", "{speed: fast}", status=1))
 
 
@@ -174,7 +233,7 @@ class Top(WithRobot):
         os.write(terminal, b"/comm\n")
         eventually(lambda: shows("only 'comm'"))
         os.write(terminal, b"s")
-        eventually(lambda: shows("sorted by held"))
+        eventually(lambda: shows("sorted by bandwidth"))
         os.write(terminal, b"q")
         eventually(lambda: shows(r"\?1049l"))
         self.assertEqual(os.waitpid(child, 0)[1], 0)

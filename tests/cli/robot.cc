@@ -60,7 +60,8 @@ void say(const robot::Command& command)
 
 }  // namespace
 
-int main()
+// With an argument, it offers a service too.
+int main(int argc, char**)
 {
   agnocast::init(0, nullptr);
   const auto node = std::make_shared<agnocast::Node>("robot", "/test");
@@ -70,6 +71,11 @@ int main()
   const auto subscription = node->create_subscription<robot::Command>(
     "/command", agnocast::QoS(10),
     [](const agnocast::ipc_shared_ptr<const robot::Command>& command) { say(*command); });
+  agnocast::Subscription<robot::Command>::SharedPtr requests;
+  if (argc > 1) {
+    requests = node->create_subscription<robot::Command>("/AGNOCAST_SRV_REQUEST/test/plan",
+                                                         agnocast::QoS(10));
+  }
   std::cout << "ready" << std::endl;
   while (agnocast::ok()) {
     auto scan = publisher->borrow_loaned_message();

@@ -76,9 +76,15 @@ class AGNOCAST_PUBLIC Auditor
     }
   }
   void refuse(const AuditPath* path);
+  /// What a container owns, for those who measure bandwidth.
+  void count(std::size_t elements, std::size_t element_bytes) noexcept
+  {
+    bytes_ += elements * element_bytes;
+  }
 
   [[nodiscard]] bool is_refused() const noexcept { return is_refused_; }
   [[nodiscard]] std::uint64_t moved() const noexcept { return moved_; }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   /// "points[3].name": the first part that was moved or refused.
   [[nodiscard]] const std::string& first_path() const noexcept { return first_path_; }
 
@@ -91,6 +97,7 @@ class AGNOCAST_PUBLIC Auditor
   const Audit mode_;
   bool is_refused_ = false;
   std::uint64_t moved_ = 0;
+  std::uint64_t bytes_ = 0;
   std::string first_path_;
 };
 
@@ -258,6 +265,7 @@ struct AuditOf<std::basic_string<Char>> : AlwaysPoints
 {
   static void run(std::basic_string<Char>& value, Auditor& auditor, const AuditPath* path)
   {
+    auditor.count(value.size(), sizeof(Char));
     if (auditor.is_shared(value.data())) return;
     auditor.move_in(
       path,
@@ -273,6 +281,7 @@ struct AuditOf<std::vector<T>> : AlwaysPoints
 {
   static void run(std::vector<T>& value, Auditor& auditor, const AuditPath* path)
   {
+    auditor.count(value.size(), sizeof(T));
     audit_block(value, value.data(), auditor, path);
     audit_elements(value, auditor, path);
   }
@@ -294,6 +303,7 @@ struct AuditOf<std::vector<bool>> : AlwaysPoints
 {
   static void run(std::vector<bool>& value, Auditor& auditor, const AuditPath* path)
   {
+    auditor.count((value.size() + 7) / 8, 1);
     const auto is_shared = [&] {
       const void* const words = word_of<const void*>(value, 0);
       return words == nullptr || auditor.is_shared(words);
@@ -331,6 +341,7 @@ struct AuditOf<std::deque<T>> : AlwaysPoints
     if (!is_shared(value, auditor)) {
       auditor.move_in(path, move, [&] { return is_shared(value, auditor); });
     }
+    auditor.count(value.size(), sizeof(T));
     audit_elements(value, auditor, path);
   }
 };
@@ -347,6 +358,12 @@ void audit_nodes(Container& value, Auditor& auditor, const AuditPath* path, Rebu
     return true;
   };
   if (!is_shared()) auditor.move_in(path, rebuild, is_shared);
+  if constexpr (requires { value.size(); }) {
+    auditor.count(value.size(), sizeof(typename Container::value_type));
+  } else {
+    const auto count = std::distance(value.begin(), value.end());
+    auditor.count(static_cast<std::size_t>(count), sizeof(typename Container::value_type));
+  }
   audit_elements(value, auditor, path);
 }
 
@@ -457,6 +474,7 @@ struct AuditOfTable : AlwaysPoints
       move_nodes<is_map>(value, fresh);
     };
     if (!is_shared()) auditor.move_in(path, rebuild, is_shared);
+    auditor.count(value.size(), sizeof(typename Table::value_type));
     audit_elements(value, auditor, path);
   }
 };
@@ -494,6 +512,7 @@ struct AuditOf<std::unique_ptr<T>> : AlwaysPoints
       auditor.move_in(path, move, [&] { return auditor.is_shared(value.get()); });
       if (auditor.is_refused()) return;
     }
+    auditor.count(1, sizeof(T));
     audit_part(*value, auditor, path);
   }
 };
