@@ -98,6 +98,28 @@ TEST(TypeDescription, NamesTheFieldsOfAnAggregateWithTheirPlaces)
   EXPECT_TRUE(description.is_complete());
 }
 
+TEST(TypeDescription, FindsFieldsBesideArraysAndPartsThatOnlyMove)
+{
+  struct Part
+  {
+    std::unique_ptr<int> number;
+    std::string name;
+  };
+  struct Robot
+  {
+    std::string names[3];
+    std::vector<Part> parts;
+    std::array<Part, 2> pair;
+    int counts[2];
+    std::list<Part> spare;
+  };
+  const TypeDescription description = describe<Robot>();
+  std::string names;
+  for (const DescribedField& field : description.root().fields) names += field.name + " ";
+  EXPECT_EQ(names, "names parts pair counts spare ");
+  EXPECT_TRUE(description.is_complete());
+}
+
 TEST(TypeDescription, SaysTheSchemaInWords)
 {
   EXPECT_EQ(describe<sample::Tree>().schema(),

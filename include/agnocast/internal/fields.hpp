@@ -26,35 +26,33 @@ struct AnyBaseOf
   operator U() const;
 };
 
-template <class T, std::size_t Before, std::size_t Inner, std::size_t After>
-constexpr bool takes_braced() noexcept
+// T{any × before, {}, any × after} is well-formed. The braces stay empty, since a list in them
+// would make some compilers look into the constructors of containers.
+template <class T, std::size_t Before, std::size_t After>
+constexpr bool takes_braces() noexcept
 {
-  return []<std::size_t... B, std::size_t... I, std::size_t... A>(
-    std::index_sequence<B...>, std::index_sequence<I...>, std::index_sequence<A...>)
+  return
+    []<std::size_t... B, std::size_t... A>(std::index_sequence<B...>, std::index_sequence<A...>)
   {
     return requires
     {
-      T{(static_cast<void>(B), AnyValue{})...,
-        {(static_cast<void>(I), AnyValue{})...},
-        (static_cast<void>(A), AnyValue{})...};
+      T{(static_cast<void>(B), AnyValue{})..., {}, (static_cast<void>(A), AnyValue{})...};
     };
   }
-  (std::make_index_sequence<Before>{}, std::make_index_sequence<Inner>{},
-   std::make_index_sequence<After>{});
+  (std::make_index_sequence<Before>{}, std::make_index_sequence<After>{});
 }
 
 // How many of `Count` initializers the field takes that begins with the one at `Index`: those of a
-// C array come one by one. With braces around just its own, all others still fit and no more do.
-template <class T, std::size_t Count, std::size_t Index, std::size_t Length = Count - Index>
+// C array come one by one. With braces in their place, all others still fit, and no more do.
+template <class T, std::size_t Count, std::size_t Index, std::size_t Length = 1>
 constexpr std::size_t initializers_of_field() noexcept
 {
-  if constexpr (Length <= 1) {
-    return 1;
-  } else if constexpr (takes_braced<T, Index, Length, Count - Index - Length>() &&
-                       !takes_braced<T, Index, Length, Count - Index - Length + 1>()) {
+  if constexpr (Index + Length > Count) {
+    return 1;  // it cannot be empty, so it is no array of anything that can
+  } else if constexpr (takes_braces<T, Index, Count - Index - Length>()) {
     return Length;
   } else {
-    return initializers_of_field<T, Count, Index, Length - 1>();
+    return initializers_of_field<T, Count, Index, Length + 1>();
   }
 }
 
