@@ -63,9 +63,8 @@ Address Containers::owned(const DescribedType& type, Address object)
 
 bool Containers::has_value(const DescribedType& optional, Address object) const
 {
-  const auto flag = memory_.read<std::uint8_t>(object + optional.inner_offset);
-  if (flag > 1) lie("neither has a value nor has none");
-  return flag == 1;
+  // As compiled code reads it: whatever is not 0.
+  return memory_.read<std::uint8_t>(object + optional.inner_offset) != 0;
 }
 
 std::uint32_t Containers::alternative(const DescribedType& variant, Address object) const

@@ -42,6 +42,14 @@ std::uint64_t fixed_bytes(TypeKind kind)
   }
 }
 
+/// Of its own, at fixed places.
+bool has_pointers(TypeKind kind)
+{
+  return kind == TypeKind::string || kind == TypeKind::vector || kind == TypeKind::bit_vector ||
+         kind == TypeKind::deque || kind == TypeKind::unique_ptr || kind == TypeKind::raw_pointer ||
+         has_nodes(kind);
+}
+
 /// Bytes of links at the beginning of a node.
 std::uint64_t link_bytes(TypeKind kind)
 {
@@ -87,6 +95,10 @@ class Rules
     for (std::uint32_t i = 0; i < types_.size(); ++i) {
       if (contains_itself(i)) return "'" + types_[i].name + "' contains itself by value";
     }
+    state_.assign(types_.size(), State::unseen);
+    for (std::uint32_t i = 0; i < types_.size(); ++i) {
+      if (stands_for_itself(i)) return "'" + types_[i].name + "' holds nothing but itself";
+    }
     return {};
   }
 
@@ -104,6 +116,9 @@ class Rules
     const std::uint64_t fixed = fixed_bytes(type.kind);
     if ((fixed != 0 && type.bytes != fixed) || !is_scalar_size(type.kind, type.bytes)) {
       return "does not have the size of its kind";
+    }
+    if (has_pointers(type.kind) && type.alignment != sizeof(void*)) {
+      return "does not have the alignment of its kind";
     }
     if (has_element(type.kind) != (type.element != TypeDescription::none) ||
         has_mapped(type.kind) != (type.mapped != TypeDescription::none)) {
@@ -127,9 +142,26 @@ class Rules
       if (field.type >= types_.size()) return "has a field of a type that does not exist";
       const DescribedType& part = types_[field.type];
       if (field.value > type.bytes || part.bytes > type.bytes - field.value ||
-          !std::has_single_bit(part.alignment) || field.value % part.alignment != 0) {
+          !std::has_single_bit(part.alignment) || part.alignment > type.alignment ||
+          field.value % part.alignment != 0) {
         return "has a field that does not lie in it";
       }
+    }
+    return type.kind == TypeKind::structure ? overlapping_fields(type) : nullptr;
+  }
+
+  /// Fields of types without content may lie where others do ([[no_unique_address]]).
+  const char* overlapping_fields(const DescribedType& type) const
+  {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> places;
+    for (const DescribedField& field : type.fields) {
+      const DescribedType& part = types_[field.type];
+      const bool is_empty = part.kind == TypeKind::structure && part.fields.empty();
+      if (!is_empty) places.emplace_back(field.value, field.value + part.bytes);
+    }
+    std::sort(places.begin(), places.end());
+    for (std::size_t i = 1; i < places.size(); ++i) {
+      if (places[i].first < places[i - 1].second) return "has fields that lie on each other";
     }
     return nullptr;
   }
@@ -158,12 +190,13 @@ class Rules
       case TypeKind::array: {
         const std::uint64_t bytes = types_[type.element].bytes;
         return type.count == 0 || bytes == 0 || type.bytes / bytes != type.count ||
-                   type.bytes % bytes != 0
+                   type.bytes % bytes != 0 || types_[type.element].alignment > type.alignment
                  ? "is not as long as its elements"
                  : nullptr;
       }
       case TypeKind::optional:
-        return type.inner_offset < types_[type.element].bytes || type.inner_offset >= type.bytes
+        return type.inner_offset < types_[type.element].bytes || type.inner_offset >= type.bytes ||
+                   types_[type.element].alignment > type.alignment
                  ? "has no room for its flag"
                  : nullptr;
       case TypeKind::variant: {
@@ -202,6 +235,24 @@ class Rules
     } else if (type.kind == TypeKind::structure || type.kind == TypeKind::variant) {
       found = std::any_of(type.fields.begin(), type.fields.end(),
                           [&](const DescribedField& f) { return contains_itself(f.type); });
+    }
+    state_[index] = State::done;
+    return found;
+  }
+
+  /// Whose value is that of a part, whose value is that of a part, and round in a circle: nothing
+  /// would end it. In C++ there is a structure on the way of each circle.
+  bool stands_for_itself(std::uint32_t index)
+  {
+    if (state_[index] != State::unseen) return state_[index] == State::inside;
+    state_[index] = State::inside;
+    const DescribedType& type = types_[index];
+    bool found = false;
+    if (type.kind == TypeKind::optional || type.kind == TypeKind::unique_ptr) {
+      found = stands_for_itself(type.element);
+    } else if (type.kind == TypeKind::variant) {
+      found = std::any_of(type.fields.begin(), type.fields.end(),
+                          [&](const DescribedField& f) { return stands_for_itself(f.type); });
     }
     state_[index] = State::done;
     return found;
