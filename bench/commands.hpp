@@ -66,4 +66,24 @@ struct HeapOptions
 /// The shared heap beside glibc, mimalloc and jemalloc.
 int run_heap(const HeapOptions& options);
 
+struct AuditOptions
+{
+  unsigned repetitions = 5;
+  std::size_t bytes = 64'000'000;
+  std::string json_path;
+  bool smoke = false;
+};
+/// What the audit of a message costs before it is published.
+int run_audit(const AuditOptions& options);
+
+struct ToolsOptions
+{
+  unsigned repetitions = 5;
+  std::string tool;  ///< path of the command agnocast; none: beside this program
+  std::string json_path;
+  bool smoke = false;
+};
+/// What a publisher notices of the command agnocast.
+int run_tools(const ToolsOptions& options);
+
 }  // namespace bench

@@ -105,6 +105,30 @@ CLI::App* add_heap(CLI::App& app, HeapOptions& options)
   return command;
 }
 
+CLI::App* add_audit(CLI::App& app, AuditOptions& options)
+{
+  CLI::App* command = app.add_subcommand("audit", "What the audit before publishing costs");
+  command->add_option("--repeat", options.repetitions, "Repetitions")
+    ->check(CLI::Range(1U, 1000U))
+    ->capture_default_str();
+  command->add_option("--bytes", options.bytes, "Bytes in a message")->capture_default_str();
+  command->add_option("--json", options.json_path, "Write the results to this file");
+  command->add_flag("--smoke", options.smoke, smoke_text);
+  return command;
+}
+
+CLI::App* add_tools(CLI::App& app, ToolsOptions& options)
+{
+  CLI::App* command = app.add_subcommand("tools", "What a publisher notices of the tools");
+  command->add_option("--repeat", options.repetitions, "Repetitions of the whole series")
+    ->check(CLI::Range(1U, 1000U))
+    ->capture_default_str();
+  command->add_option("--tool", options.tool, "The command agnocast; none: of this build");
+  command->add_option("--json", options.json_path, "Write the results to this file");
+  command->add_flag("--smoke", options.smoke, smoke_text);
+  return command;
+}
+
 /// "end --system NAME ...": this program is one end of a comparison.
 int run_end(int argc, char** argv)
 {
@@ -126,14 +150,20 @@ int run(int argc, char** argv)
   ScaleOptions scale;
   HookOptions hook;
   HeapOptions heap;
+  AuditOptions audit;
+  ToolsOptions tools;
   app.require_subcommand(1);
   const CLI::App* compare_command = add_compare(app, compare);
   const CLI::App* scale_command = add_scale(app, scale);
   const CLI::App* heap_command = add_heap(app, heap);
+  const CLI::App* audit_command = add_audit(app, audit);
+  const CLI::App* tools_command = add_tools(app, tools);
   add_hook(app, hook);
   CLI11_PARSE(app, argc, argv);
   if (compare_command->parsed()) return run_compare(compare);
   if (scale_command->parsed()) return run_scale(scale);
+  if (audit_command->parsed()) return run_audit(audit);
+  if (tools_command->parsed()) return run_tools(tools);
   return heap_command->parsed() ? run_heap(heap) : run_hook(hook);
 }
 

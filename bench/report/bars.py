@@ -19,6 +19,9 @@ CALL_MAX_NS = 50_000
 SIZE_SPREAD_MAX = 1.25  # what "independent of message size" allows from the cheapest to the dearest
 MANY_SUBSCRIBERS = 32
 MANY_TOPICS = 200
+AUDIT_MAX_NS = 300
+TOOLS_FACTOR_MAX = 1.15  # two runs of the same differ by as much
+NOTHING, AFTER_TOOLS = "nothing", "after kill -9 of ten"
 POLL_SIZES = (64, 64 << 20)
 UNSIZED_SIZES = (1 << 20, 16 << 20)
 
@@ -251,7 +254,35 @@ def slow_calls_bar(run, steady):
     return check.bar("heap", f"no call above {time_text(CALL_MAX_NS)} outside growth but for the machine's interruptions")
 
 
+def audit_bar(run):
+    check = Check()
+    chosen = run.find("audit")
+    if not chosen:
+        check.lacks("audit")
+    for result in chosen:
+        check.at_most(result["audit_ns"], AUDIT_MAX_NS, f"{result['message']}: {time_text(result['audit_ns'])}")
+    return check.bar("types", f"audit of a message with 16 containers and 64 MB: under {time_text(AUDIT_MAX_NS)}")
+
+
+def tools_bars(run):
+    """What is left of tools that came, looked and were killed."""
+    alone = run.one("tools", beside=NOTHING)
+    after = run.one("tools", beside=AFTER_TOOLS)
+    cost, memory = Check(), Check()
+    if alone and after:
+        text = pair_text(after["p50_ns"], "before", alone["p50_ns"], "after")
+        cost.at_most(after["p50_ns"], TOOLS_FACTOR_MAX * alone["p50_ns"], text)
+        for result in run.find("tools"):
+            memory.at_most(result["used_bytes"], alone["used_bytes"],
+                           f"{result['beside']}: {result['used_bytes']:,.0f} B, before {alone['used_bytes']:,.0f} B")
+    else:
+        cost.lacks("tools")
+        memory.lacks("tools")
+    yield cost.bar("tools", f"publish() after ten killed tools: p50 at most {TOOLS_FACTOR_MAX} × before")
+    yield memory.bar("tools", "memory in use after each tool: none more than before")
+
+
 def bars(run):
     """All of them, in the order in which they were set."""
     return [*poll_bars(run), *block_bars(run), *unsized_bars(run), *publish_bars(run), *heap_bars(run),
-            topics_bar(run)]
+            topics_bar(run), audit_bar(run), *tools_bars(run)]

@@ -133,6 +133,18 @@ class BarsTest(unittest.TestCase):
         self.assertEqual(verdict(run, "no call above").verdict, NOT_MET)
 
 
+    def test_audit_and_tools(self):
+        run = Run({"audit": [{"message": "blocks", "audit_ns": 20}, {"message": "kinds", "audit_ns": 301}]})
+        self.assertEqual(verdict(run, "audit of a message").verdict, NOT_MET)
+        tools = [{"beside": "nothing", "p50_ns": 100, "p99_ns": 1, "used_bytes": 64},
+                 {"beside": "after kill -9 of ten", "p50_ns": 110, "p99_ns": 1, "used_bytes": 64}]
+        self.assertEqual(verdict(Run({"tools": tools}), "publish() after").verdict, MET)
+        self.assertEqual(verdict(Run({"tools": tools}), "memory in use after").verdict, MET)
+        tools[1].update(p50_ns=130, used_bytes=65)
+        self.assertEqual(verdict(Run({"tools": tools}), "publish() after").verdict, NOT_MET)
+        self.assertEqual(verdict(Run({"tools": tools}), "memory in use after").verdict, NOT_MET)
+
+
 class BehindTest(unittest.TestCase):
     def test_lists_peers_at_each_percentile_and_no_limits(self):
         slow_tail = dict(compared("iceoryx", 200), p99_ns=250)

@@ -1,6 +1,6 @@
 """The results of a run, as the commands of agnocast-bench wrote them.
 
-A folder holds compare.json, scale.json, heap.json, hook.json and machine.json; what is not there
+A folder holds a file of each command, such as compare.json, and machine.json; what is not there
 was not measured. A result is a dictionary; fields that do not apply are left out.
 
 Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
@@ -13,7 +13,7 @@ OURS = "agnocast"
 PEERS = ["iceoryx", "iceoryx2", "cyclonedds", "fastdds", "zeromq"]
 LIMITS = ["cacheline", "memcpy", "inplace", "futex", "eventfd"]
 ALLOCATORS = [OURS, "glibc", "mimalloc", "jemalloc"]
-COMMANDS = ["compare", "scale", "heap", "hook"]
+COMMANDS = ["compare", "scale", "heap", "hook", "audit", "tools"]
 
 NAMES = {
     OURS: "Agnocast",

@@ -154,6 +154,19 @@ def hook_table(run):
                  rows)
 
 
+def audit_table(run):
+    fields = ("audit_ns", "publish_ns", "publish_without_ns")
+    rows = [[result["message"], *(time_text(result[field]) for field in fields)] for result in run.results["audit"]]
+    return table(["16 containers, 64 MB", "audit, in the cache", "publish() after filling", "the same without audit"],
+                 rows)
+
+
+def tools_table(run):
+    rows = [[result["beside"], time_text(result["p50_ns"]), time_text(result["p99_ns"]), f"{result['used_bytes']:,.0f}"]
+            for result in run.results["tools"]]
+    return table(["beside", "publish(), p50", "p99", "bytes in use afterwards"], rows)
+
+
 def unfavourable_tables(run):
     """What behind.py found, or that there is nothing."""
     titles = {"compare": "Latency", "scale": "Scaling", "heap": "Heap"}

@@ -1,4 +1,4 @@
-// Which types can be messages, as far as the compiler can tell, and how a type is named.
+// Which types can be messages, as far as the compiler can tell.
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +9,6 @@
 #include <memory>
 #include <string_view>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 namespace agnocast {
@@ -214,19 +213,5 @@ template <class T>
 inline constexpr bool is_message_v =
   std::is_object_v<T> && !std::is_const_v<T> && !std::is_volatile_v<T> && !std::is_array_v<T> &&
   std::is_destructible_v<T> && internal::part_allowed<T>();
-
-/// What publisher and subscription of a topic must agree on.
-struct TypeIdentity
-{
-  std::string_view name;  ///< as mangled by the Itanium C++ ABI, so GCC and Clang agree
-  std::uint64_t size;
-  std::uint64_t alignment;
-};
-
-template <class T>
-TypeIdentity type_identity() noexcept
-{
-  return {typeid(T).name(), sizeof(T), alignof(T)};
-}
 
 }  // namespace agnocast

@@ -2,6 +2,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,8 +13,10 @@
 #include <utility>
 
 #include "agnocast/export.hpp"
+#include "agnocast/internal/audit.hpp"
 #include "agnocast/ipc_shared_ptr.hpp"
 #include "agnocast/message_traits.hpp"
+#include "agnocast/message_type.hpp"
 #include "agnocast/qos.hpp"
 
 namespace agnocast {
@@ -23,6 +26,7 @@ class Node;
 enum class PublishStatus : std::uint8_t {
   published,
   timed_out,  ///< keep_all: a reliable subscription had not taken the oldest message in time
+  refused,    ///< a part of the message lies in private memory and may or can not be moved
 };
 
 namespace internal {
@@ -37,9 +41,30 @@ struct LoanRequest
 /// Throws ResourceError if the shared heap is exhausted, UsageError after a fork.
 AGNOCAST_PUBLIC LoanRequest open_loan(PublisherCore& publisher);
 AGNOCAST_PUBLIC void abandon_unconstructed_loan(Handle* handle) noexcept;
-AGNOCAST_PUBLIC PublishStatus publish_loan(PublisherCore& publisher, Handle* handle);
+/// How a publisher audits its messages.
+struct AuditRules
+{
+  AuditMessage audit;  ///< nullptr if nothing in the type can point anywhere
+  Audit mode;
+};
+/// What the audit of one message found.
+struct AuditFindings
+{
+  std::uint64_t moved = 0;
+  std::uint64_t bytes = 0;  ///< that containers own
+  std::string path;  ///< of the first part that was moved or refused; empty if there was none
+};
+PublishStatus publish_loan(PublisherCore& publisher, Handle* handle, const AuditRules& rules,
+                           AuditFindings& findings);
 
-using DestroyMessage = void (*)(void* message);
+/// What the library does with a message whose type it does not know.
+struct MessageFunctions
+{
+  void (*destroy)(void* message, const void* context);
+  const void* destroy_context;  ///< lives for good
+  AuditMessage audit;           ///< nullptr if nothing in the type can point anywhere
+  bool needs_hook;
+};
 
 }  // namespace internal
 
@@ -63,6 +88,8 @@ class AGNOCAST_PUBLIC PublisherBase
   /// Messages that are published and not freed yet: those that are retained or held, and at most 16
   /// that wait for the next loan or the control thread to reclaim them.
   [[nodiscard]] std::size_t retained_count() const;
+  /// Parts of messages that publish() found in private memory and moved into the shared heap.
+  [[nodiscard]] std::uint64_t moved_count() const noexcept;
   /// Frees what no subscription needs any more, now instead of at the next loan: every volatile
   /// message that all connected subscriptions have read and none holds. Returns how many. The
   /// control thread does the same every 50 ms while there are messages, and looks for new ones
@@ -71,10 +98,16 @@ class AGNOCAST_PUBLIC PublisherBase
 
  protected:
   PublisherBase(Node& node, std::string_view topic, const TypeIdentity& type,
-                internal::DestroyMessage destroy, bool needs_hook, const QoS& qos,
+                const internal::MessageFunctions& functions, const QoS& qos,
                 const PublisherOptions& options);
 
+  PublishStatus publish_handle(internal::Handle* handle);
+
   std::shared_ptr<internal::PublisherCore> core_;
+
+ private:
+  const internal::AuditRules audit_;
+  std::atomic<bool> audit_said_{false};
 };
 
 /// Publishes messages of type T without copying them.
@@ -96,7 +129,8 @@ class Publisher : public PublisherBase
 
   Publisher(Node& node, std::string_view topic, const QoS& qos,
             const PublisherOptions& options = {})
-    : PublisherBase(node, topic, type_identity<T>(), &destroy, !std::is_trivially_copyable_v<T>,
+    : PublisherBase(node, topic, type_identity<T>(),
+                    {&destroy, nullptr, internal::audit_of<T>(), !std::is_trivially_copyable_v<T>},
                     qos, options)
   {
   }
@@ -118,18 +152,20 @@ class Publisher : public PublisherBase
   }
 
   /// Hands the message to every subscription and empties `message`; on timed_out (keep_all only)
-  /// nothing is published and `message` is kept. Throws UsageError if `message` is empty, was
-  /// published before, or is a loan of another publisher; it stays as it was then.
+  /// and refused nothing is published and `message` is kept. First looks whether all of the message
+  /// lies in the shared heap (PublisherOptions::audit); moving a part there takes an allocation and
+  /// a copy of its elements, or their move. Throws UsageError if `message` is empty, was published
+  /// before, or is a loan of another publisher, and ResourceError if the shared heap has no room
+  /// for what must be moved; it stays as it was then.
   PublishStatus publish(ipc_shared_ptr<T>&& message)
   {
-    const PublishStatus status =
-      internal::publish_loan(*core_, internal::PointerAccess::handle(message));
+    const PublishStatus status = publish_handle(internal::PointerAccess::handle(message));
     if (status == PublishStatus::published) message.reset();
     return status;
   }
 
  private:
-  static void destroy(void* message) { static_cast<T*>(message)->~T(); }
+  static void destroy(void* message, const void*) { static_cast<T*>(message)->~T(); }
 };
 
 }  // namespace agnocast

@@ -83,6 +83,14 @@ class QoS
   Durability durability_ = Durability::volatile_;
 };
 
+/// What publish() does about a part of a message that lies outside of the shared heap, such as a
+/// vector that was built before the loan and moved in: no other process could read it.
+enum class Audit : std::uint8_t {
+  move,    ///< moves it into the shared heap, counts it, and says so once
+  refuse,  ///< does not publish the message, and says so once
+  off,     ///< does not look
+};
+
 /// Settings of one publisher beside its QoS.
 struct PublisherOptions
 {
@@ -91,6 +99,10 @@ struct PublisherOptions
   /// Refuse to create the publisher of a type with containers if the malloc hook is not in force.
   /// Set to false only for types whose memory comes from shared_memory_resource().
   bool require_hook = true;
+  /// One comparison for each container and each node of a list, map or set; no cost for types that
+  /// cannot point anywhere. What the compiler cannot see into is not looked at: see
+  /// TypeDescription::is_complete().
+  Audit audit = Audit::move;
 };
 
 /// Settings of one subscription beside its QoS.
@@ -98,6 +110,12 @@ struct SubscriptionOptions
 {
   /// How many messages may be held at once, over all publishers of the topic: 1 to 4096.
   std::size_t hold_limit = 64;
+  /// Check every pointer of a message against its sender's area before take() returns it; a message
+  /// that fails is dropped, counted by SubscriptionBase::rejected_count() and reported once. Guards
+  /// against a publisher that writes nonsense, not against one that changes the message later on.
+  /// Costs time in proportion to the number of containers and nodes; messages of types with unknown
+  /// parts are not checked there.
+  bool verify = false;
 };
 
 }  // namespace agnocast

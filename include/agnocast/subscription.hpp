@@ -14,6 +14,7 @@
 #include "agnocast/export.hpp"
 #include "agnocast/ipc_shared_ptr.hpp"
 #include "agnocast/message_traits.hpp"
+#include "agnocast/message_type.hpp"
 #include "agnocast/qos.hpp"
 
 namespace agnocast {
@@ -52,6 +53,8 @@ class AGNOCAST_PUBLIC SubscriptionBase
   [[nodiscard]] std::uint64_t lost_count() const noexcept;
   /// Messages that are held now.
   [[nodiscard]] std::size_t held_count() const noexcept;
+  /// Messages that SubscriptionOptions::verify kept away.
+  [[nodiscard]] std::uint64_t rejected_count() const noexcept;
   /// True if take() would give a message: there is one, and a hold is free. No system call unless
   /// publishers came or went.
   [[nodiscard]] bool has_message() const;

@@ -6,7 +6,7 @@
  * The area fills one slot of the window and has the same address in every process:
  *
  *   0                     agnocast_area_header, then agnocast_waiter[AGNOCAST_WAITERS]
- *   AGNOCAST_CONTROL      rings, entries, subscriptions, connections
+ *   AGNOCAST_CONTROL      rings, entries, subscriptions, connections, type descriptions
  *   AGNOCAST_GUARD        never mapped, so that an overrun in a message cannot reach the above
  *   AGNOCAST_HEAP         the shared heap: messages, to the end of the slot
  *
@@ -52,7 +52,11 @@ struct agnocast_area_header
   uint32_t reserved1[14];
   /* Offset from the start of the area below which the heap is backed by memory. Only grows. */
   uint64_t secured_end __attribute__((aligned(64)));
-  uint64_t reserved2[7];
+  /* For tools; the control thread brings them up to date, at most 200 ms late. */
+  uint64_t heap_used_bytes;
+  uint64_t heap_peak_bytes;
+  uint64_t loans_open;
+  uint64_t reserved2[4];
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_area_header) == 192, "area header");
 
@@ -86,7 +90,10 @@ struct agnocast_ring_entry
   uint64_t mark __attribute__((aligned(64)));
   uint64_t address;
   uint64_t stamp_ns; /* CLOCK_MONOTONIC at publish, as outside of all time namespaces */
-  uint64_t reserved[5];
+  /* Bytes of this and all earlier messages of the publisher, for tools: with what containers own,
+   * as far as the audit saw it. */
+  uint64_t total_bytes;
+  uint64_t reserved[4];
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_ring_entry) == 64, "ring entry");
 
@@ -98,7 +105,10 @@ struct agnocast_ring
 {
   uint64_t publisher_id __attribute__((aligned(64))); /* 0: this memory is no ring any more */
   uint32_t waiter; /* of a publisher that waits for room, else AGNOCAST_NO_WAITER */
-  uint32_t reserved0[13];
+  uint32_t reserved0;
+  uint64_t description; /* offset of the message type's agnocast_description; 0: none */
+  uint64_t moved_parts; /* how many parts the audit moved into the shared heap so far */
+  uint32_t reserved2[8];
   uint64_t head __attribute__((aligned(64))); /* last published sequence; 0: none */
   uint64_t tail;                              /* oldest sequence still takeable; first is 1 */
   uint64_t entries; /* offset of the entries, a multiple of 64, plus log2 of how many there are */
@@ -114,9 +124,15 @@ struct agnocast_subscription
   uint64_t subscription_id __attribute__((aligned(64))); /* 0: no subscription any more */
   uint64_t first_connection;                             /* offset; 0: none */
   uint32_t waiter; /* index of the wait set, or AGNOCAST_NO_WAITER */
-  uint32_t reserved[11];
+  uint32_t reserved0;
+  uint64_t description; /* offset of the message type's agnocast_description; 0: none */
+  uint32_t reserved[8];
+  /* For tools; away from what publishers read at each message. */
+  uint64_t lost __attribute__((aligned(64))); /* messages that were gone before they were taken */
+  uint64_t delay_ns; /* from publish to take, of a message of lately; 0: none was measured */
+  uint64_t reserved1[6];
 };
-AGNOCAST_LAYOUT(sizeof(struct agnocast_subscription) == 64, "subscription");
+AGNOCAST_LAYOUT(sizeof(struct agnocast_subscription) == 128, "subscription");
 
 #define AGNOCAST_CONNECTIONS_MAX 4096u
 #define AGNOCAST_HOLDS_MAX 4096u

@@ -88,7 +88,7 @@ struct agnocast_topic_record
   uint64_t generation;
   uint64_t type_bytes;
   uint64_t type_alignment;
-  uint64_t type_hash; /* of the whole type name, which may be longer than type_name */
+  uint64_t type_hash; /* of the type's description */
   uint64_t reserved[3];
   char name[AGNOCAST_NAME_BYTES];
   char type_name[AGNOCAST_NAME_BYTES];

@@ -42,6 +42,11 @@ inline void store_seq_cst(T& word, T value) noexcept
   __atomic_store_n(&word, value, __ATOMIC_SEQ_CST);
 }
 template <class T>
+inline T add_relaxed(T& word, T value) noexcept
+{
+  return __atomic_fetch_add(&word, value, __ATOMIC_RELAXED);
+}
+template <class T>
 inline T add_seq_cst(T& word, T value) noexcept
 {
   return __atomic_fetch_add(&word, value, __ATOMIC_SEQ_CST);

@@ -134,6 +134,7 @@ class Heap
 
   // HeapStatistics::used_bytes alone, at the cost of a load.
   std::size_t used_bytes() const noexcept { return usage_.used(); }
+  std::size_t peak_bytes() const noexcept { return usage_.peak(); }
 
   // Counters, consistent only when no other thread is active. Visits every thread's cache.
   HeapStatistics statistics() const noexcept;

@@ -60,6 +60,13 @@ bool PeerArea::make_readable(std::uint64_t end) const noexcept
   return true;
 }
 
+PeerArea::ReadableHeap PeerArea::readable_heap() const noexcept
+{
+  if (own_ != nullptr) return {own_->heap_base(), own_->heap_secured()};
+  const std::uint64_t end = readable_end_.load(std::memory_order_relaxed);
+  return {base_ + AGNOCAST_HEAP, end > AGNOCAST_HEAP ? end - AGNOCAST_HEAP : 0};
+}
+
 void PeerArea::ring(std::uint32_t waiter) const noexcept
 {
   if (has_broken_doorbell()) return;  // its owner looks by itself

@@ -79,6 +79,14 @@ class PeerArea
   /// What is secured up to now can be read then.
   [[nodiscard]] bool holds_message(std::uint64_t address, std::uint64_t bytes) const noexcept;
 
+  /// Where the heap begins, and how many bytes of it holds_message() has made readable so far.
+  struct ReadableHeap
+  {
+    const std::byte* begin;
+    std::size_t bytes;
+  };
+  [[nodiscard]] ReadableHeap readable_heap() const noexcept;
+
   /// Adds to a doorbell word and wakes who waits on it.
   void ring(std::uint32_t waiter) const noexcept;
 

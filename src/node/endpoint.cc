@@ -21,6 +21,7 @@ EndpointRequest make_endpoint(agnocast_endpoint_kind kind, const NodeCore& node,
   endpoint.type_name = type.name;
   endpoint.type_bytes = type.size;
   endpoint.type_alignment = type.alignment;
+  endpoint.type_hash = type.description->hash();
   endpoint.depth = static_cast<std::uint32_t>(qos.depth());
   endpoint.history = qos.history() == History::keep_all ? AGNOCAST_KEEP_ALL : AGNOCAST_KEEP_LAST;
   endpoint.reliability =

@@ -74,6 +74,21 @@ void check_area(const PublisherCore& publisher)
                       "user; restart this process");
 }
 
+/// False if the message must not be published.
+bool passes_audit(void* message, const AuditRules& rules, AuditFindings& findings)
+{
+  if (rules.audit == nullptr || rules.mode == Audit::off) return true;
+  const Context& context = Runtime::instance().context();
+  Auditor auditor(rules.mode, context.area->heap_base(), context.area->heap_bytes());
+  rules.audit(message, auditor);
+  findings.bytes = auditor.bytes();
+  if (auditor.moved() == 0 && !auditor.is_refused()) return true;
+  const PrivateHeapScope in_private;
+  findings.moved = auditor.moved();
+  findings.path = auditor.first_path();
+  return !auditor.is_refused();
+}
+
 }  // namespace
 
 LoanRequest open_loan(PublisherCore& publisher)
@@ -137,7 +152,8 @@ void drop_loan(LoanHandle& loan) noexcept
   give_back_handle(&loan);
 }
 
-PublishStatus publish_loan(PublisherCore& publisher, Handle* handle)
+PublishStatus publish_loan(PublisherCore& publisher, Handle* handle, const AuditRules& rules,
+                           AuditFindings& findings)
 {
   const std::string& topic = publisher.endpoint().topic;
   if (handle == nullptr) {
@@ -158,13 +174,21 @@ PublishStatus publish_loan(PublisherCore& publisher, Handle* handle)
       "publish on '" + topic +
       "' was given a message that was published through another copy of the pointer");
   }
+  try {
+    if (!passes_audit(loan->message, rules, findings)) return PublishStatus::refused;
+  } catch (const std::bad_alloc&) {
+    throw ResourceError(
+      "the shared heap has no room for what must be moved into it to publish on '" + topic +
+      "'; the message is kept: enlarge it (AGNOCAST_MEMPOOL_SIZE), or fill "
+      "messages while the loan is open");
+  }
   // Before the message is seen: from then on no copy of the pointer may change it.
   ThreadWindow* const window = loan->window.load(std::memory_order_relaxed);
   loan->window.store(nullptr, std::memory_order_relaxed);
   auto outcome = PublishOutcome::timed_out;
   try {
     const WindowSetAside set_aside;
-    outcome = publisher.publish(loan->message);
+    outcome = publisher.publish(loan->message, findings.bytes);
   } catch (const std::bad_alloc&) {
     loan->window.store(window, std::memory_order_relaxed);
     throw ResourceError("no memory to publish on '" + topic + "'; the message is kept");

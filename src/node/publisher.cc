@@ -4,6 +4,7 @@
 #include "agnocast/node.hpp"
 #include "agnocast/shared_heap.hpp"
 #include "base/epoch.hpp"
+#include "base/log.hpp"
 #include "node/endpoint.hpp"
 #include "node/failure.hpp"
 #include "runtime/runtime.hpp"
@@ -11,14 +12,16 @@
 namespace agnocast {
 
 PublisherBase::PublisherBase(Node& node, std::string_view topic, const TypeIdentity& type,
-                             internal::DestroyMessage destroy, bool needs_hook, const QoS& qos,
+                             const internal::MessageFunctions& functions, const QoS& qos,
                              const PublisherOptions& options)
+  : audit_{functions.audit, options.audit}
 {
   internal::EndpointRequest endpoint =
     internal::make_endpoint(AGNOCAST_PUBLISHER, *node.core(), topic, type, qos);
   internal::Runtime& runtime = internal::Runtime::instance();
-  if (internal::Status status = runtime.join(); !status) internal::raise(status.failure());
-  if (needs_hook && options.require_hook && !hook_in_force()) {
+  endpoint.description_offset =
+    internal::value_or_raise(runtime.store_description(*type.description));
+  if (functions.needs_hook && options.require_hook && !hook_in_force()) {
     throw UsageError(
       "topic '" + endpoint.topic +
       "' cannot be published: malloc of this process is not Agnocast's, "
@@ -27,8 +30,13 @@ PublisherBase::PublisherBase(Node& node, std::string_view topic, const TypeIdent
       "' would lie in private memory; link the program with libagnocast, or start it with "
       "LD_PRELOAD=libagnocast_heaphook.so");
   }
-  core_ = internal::value_or_raise(
-    runtime.create_publisher({std::move(endpoint), destroy, options.keep_all_timeout}));
+  const std::string name = endpoint.topic;
+  auto core = runtime.create_publisher(
+    {std::move(endpoint), functions.destroy, functions.destroy_context, options.keep_all_timeout});
+  if (!core) {
+    internal::raise(runtime.with_layouts(std::move(core.failure()), name, *type.description));
+  }
+  core_ = std::move(*core);
 }
 
 PublisherBase::~PublisherBase()
@@ -56,6 +64,33 @@ std::size_t PublisherBase::subscription_count() const
 std::size_t PublisherBase::retained_count() const
 {
   return core_->epoch() == internal::current_epoch() ? core_->retained_count() : 0;
+}
+
+std::uint64_t PublisherBase::moved_count() const noexcept
+{
+  return core_->epoch() == internal::current_epoch() ? core_->moved_count() : 0;
+}
+
+PublishStatus PublisherBase::publish_handle(internal::Handle* handle)
+{
+  internal::AuditFindings findings;
+  const PublishStatus status = internal::publish_loan(*core_, handle, audit_, findings);
+  if (findings.moved != 0) core_->count_moved(findings.moved);
+  if (findings.path.empty() || audit_said_.exchange(true, std::memory_order_relaxed)) return status;
+  const PrivateHeapScope in_private;
+  const std::string part = "'" + findings.path + "' in a message of topic '" + topic_name() + "'";
+  constexpr const char* remedy =
+    ": fill messages while the loan is open, and in other threads under a SharedHeapScope; this is "
+    "said once for each publisher";
+  if (status == PublishStatus::refused) {
+    internal::log_warning(part + " lies in private memory, so the message was not published" +
+                          remedy);
+  } else {
+    internal::log_warning(part +
+                          " lay in private memory and was moved into the shared heap, with " +
+                          std::to_string(findings.moved - 1) + " other parts" + remedy);
+  }
+  return status;
 }
 
 std::size_t PublisherBase::reclaim()

@@ -2,16 +2,50 @@
 #include "agnocast/subscription.hpp"
 
 #include "agnocast/error.hpp"
+#include "agnocast/message_view.hpp"
 #include "agnocast/node.hpp"
 #include "agnocast/wait_set.hpp"
 #include "base/epoch.hpp"
+#include "base/log.hpp"
 #include "node/endpoint.hpp"
 #include "node/failure.hpp"
+#include "node/received.hpp"
 #include "node/stop.hpp"
 #include "os/futex.hpp"
 #include "runtime/runtime.hpp"
 
 namespace agnocast {
+
+namespace {
+
+/// Looks at a message before it is handed out; says once what is wrong.
+internal::SubscriptionCore::Accepts verifier(const std::string& topic,
+                                             const TypeDescription& description)
+{
+  struct State
+  {
+    State(const TypeDescription& description, std::string name)
+      : verifier(description), topic(std::move(name))
+    {
+    }
+    const MessageVerifier verifier;
+    const std::string topic;
+    internal::Once said;
+  };
+  const auto state = std::make_shared<State>(description, topic);
+  return [state](const void* message, const internal::PeerArea& sender) {
+    const auto wrong = state->verifier.verify(message, internal::range_of(sender));
+    if (wrong && state->said.first()) {
+      internal::log_warning("a message of topic '" + state->topic + "' from process " +
+                            std::to_string(sender.identity().pid) +
+                            " was dropped, because it is not as its type says: " + *wrong +
+                            "; this is said once for each subscription");
+    }
+    return !wrong;
+  };
+}
+
+}  // namespace
 
 SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const TypeIdentity& type,
                                    const QoS& qos, const SubscriptionOptions& options,
@@ -24,8 +58,17 @@ SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const Typ
                        std::to_string(options.hold_limit) + " cannot be used: give 1 to " +
                        std::to_string(AGNOCAST_HOLDS_MAX));
   }
-  core_ = internal::value_or_raise(internal::Runtime::instance().create_subscription(
-    std::move(endpoint), static_cast<std::uint32_t>(options.hold_limit)));
+  internal::Runtime& runtime = internal::Runtime::instance();
+  endpoint.description_offset =
+    internal::value_or_raise(runtime.store_description(*type.description));
+  const std::string name = endpoint.topic;
+  auto core = runtime.create_subscription(std::move(endpoint),
+                                          static_cast<std::uint32_t>(options.hold_limit));
+  if (!core) {
+    internal::raise(runtime.with_layouts(std::move(core.failure()), name, *type.description));
+  }
+  core_ = std::move(*core);
+  if (options.verify) core_->set_accepts(verifier(name, *type.description));
   if (callback) {
     node_ = node.core();
     node.core()->add_callback(core_, std::move(callback));
@@ -50,6 +93,10 @@ QoS SubscriptionBase::qos() const noexcept
 std::uint64_t SubscriptionBase::lost_count() const noexcept
 {
   return core_->lost_count();
+}
+std::uint64_t SubscriptionBase::rejected_count() const noexcept
+{
+  return core_->rejected_count();
 }
 std::size_t SubscriptionBase::held_count() const noexcept
 {

@@ -101,6 +101,18 @@ std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
   return found;
 }
 
+std::optional<std::uint32_t> RegistryPages::find_topic(std::string_view name) const
+{
+  // Pairs with the ledger's store of the mark after the record's state.
+  const std::uint32_t end =
+    std::min(load_acquire(pages_->header.topics_end), AGNOCAST_TOPIC_CAPACITY);
+  for (std::uint32_t i = 0; i < end; ++i) {
+    const agnocast_topic_record& record = pages_->topics[i];
+    if (is_live(record.state) && name_of(record.name, AGNOCAST_NAME_BYTES) == name) return i;
+  }
+  return std::nullopt;
+}
+
 std::string RegistryPages::topic_type(std::uint32_t topic) const
 {
   if (topic >= AGNOCAST_TOPIC_CAPACITY) return {};
@@ -117,13 +129,6 @@ std::string readable_type(const std::string& mangled)
   std::string readable = status == 0 && text != nullptr ? text : mangled;
   std::free(text);
   return readable;
-}
-
-std::uint64_t type_hash(std::string_view name)
-{
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
 }
 
 }  // namespace agnocast::internal

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "registry/registry.hpp"
@@ -24,6 +25,7 @@ class RegistryPages
   [[nodiscard]] std::vector<PeerIdentity> processes() const;
   [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
                                                     agnocast_endpoint_kind kind) const;
+  [[nodiscard]] std::optional<std::uint32_t> find_topic(std::string_view name) const;
   [[nodiscard]] std::string topic_type(std::uint32_t topic) const;
 
  private:

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ struct EndpointRequest
   std::string_view type_name;
   std::uint64_t type_bytes;
   std::uint64_t type_alignment;
+  std::uint64_t type_hash;           ///< of the type's description
+  std::uint64_t description_offset;  ///< of the description in this process's area; 0: none
   std::uint64_t control_offset;
   std::uint32_t depth;
   agnocast_history history;
@@ -102,6 +105,8 @@ class Registry
   /// True if nothing is left to do.
   virtual bool settle() noexcept = 0;
 
+  /// The index of a topic that has endpoints.
+  [[nodiscard]] virtual std::optional<std::uint32_t> find_topic(std::string_view name) const = 0;
   /// Changes whenever an endpoint of the topic comes, goes or changes. Stays where it is.
   [[nodiscard]] virtual const std::uint64_t* topic_generation(std::uint32_t topic) const = 0;
   [[nodiscard]] virtual std::vector<EndpointView> endpoints(std::uint32_t topic,
@@ -110,6 +115,5 @@ class Registry
 
 /// Demangled for people.
 std::string readable_type(const std::string& mangled);
-std::uint64_t type_hash(std::string_view name);
 
 }  // namespace agnocast::internal

@@ -284,7 +284,7 @@ Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,
   request.topic.copy(endpoint.topic, sizeof endpoint.topic - 1);
   request.node.copy(endpoint.node, sizeof endpoint.node - 1);
   request.type_name.copy(endpoint.type_name, sizeof endpoint.type_name - 1);
-  endpoint.type_hash = type_hash(request.type_name);
+  endpoint.type_hash = request.type_hash;
   endpoint.type_bytes = request.type_bytes;
   endpoint.type_alignment = request.type_alignment;
 

@@ -57,6 +57,10 @@ class UserRegistry final : public Registry
     change({agnocast_ledger_remove_endpoint, ticket});
   }
   bool settle() noexcept override;
+  [[nodiscard]] std::optional<std::uint32_t> find_topic(std::string_view name) const override
+  {
+    return pages_.find_topic(name);
+  }
   [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
   {
     AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);

@@ -119,8 +119,20 @@ void ControlThread::work()
     return watch.is_ready;
   });
   reclaim();
+  tell_figures();
   retry_unreachable();
   has_unsettled_ = !runtime_->context().registry->settle();
+}
+
+// For tools: relaxed, since nothing is decided by these.
+void ControlThread::tell_figures()
+{
+  const Heap* const heap = shared_heap.load(std::memory_order_relaxed);
+  if (heap == nullptr) return;  // a moment before the end of the join
+  agnocast_area_header& header = area_->header();
+  store_relaxed(header.heap_used_bytes, std::uint64_t{heap->used_bytes()});
+  store_relaxed(header.heap_peak_bytes, std::uint64_t{heap->peak_bytes()});
+  store_relaxed(header.loans_open, static_cast<std::uint64_t>(std::max(open_windows(), 0)));
 }
 
 void ControlThread::retry_unreachable()

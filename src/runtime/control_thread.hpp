@@ -54,6 +54,7 @@ class ControlThread
   void look_for_deaths();
   void complain_of_broken();
   void reclaim();
+  void tell_figures();
   void retry_unreachable();
   [[nodiscard]] int timeout_ms();
   static void drop_watch(Watch& watch) noexcept;

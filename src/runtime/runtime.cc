@@ -87,6 +87,16 @@ void count_open_windows(std::int32_t change) noexcept
   }
 }
 
+std::int32_t open_windows() noexcept
+{
+  for (const auto& place : hook_views) {
+    if (const HookView* view = place.load(std::memory_order_relaxed)) {
+      return view->open_windows.load(std::memory_order_relaxed);
+    }
+  }
+  return 0;
+}
+
 bool is_in_reserved_window(const void* address) noexcept
 {
   return own_view.contains(address);

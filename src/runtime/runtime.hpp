@@ -9,12 +9,14 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
 
 #include "agnocast/export.hpp"
+#include "agnocast/type_description.hpp"
 #include "heap/heap.hpp"
 #include "runtime/control_thread.hpp"
 #include "topic/context.hpp"
@@ -54,6 +56,8 @@ struct alignas(64) HookView
 void watch_hook_view(HookView* view) noexcept;
 /// Counts a window that a thread has opened (1) or closed (-1). A thread sees its own at once.
 void count_open_windows(std::int32_t change) noexcept;
+/// Loans and SharedHeapScopes of the process.
+std::int32_t open_windows() noexcept;
 /// True if the address lies in the window, whoever's it is.
 AGNOCAST_PUBLIC bool is_in_reserved_window(const void* address) noexcept;
 /// In a forked child: no window is open.
@@ -76,6 +80,13 @@ class Runtime
   /// Only after join().
   Context& context() noexcept { return context_; }
 
+  /// Puts the description into the own area, where tools find it; once for each. Joins the domain.
+  /// The offset, or 0 if there is no room for it.
+  Result<std::uint64_t> store_description(const TypeDescription& description);
+  /// What messages of the topic look like, by one of its endpoints.
+  std::optional<TypeDescription> find_description(std::string_view topic);
+  /// A type mismatch is explained by both layouts, if they go by the same name.
+  Failure with_layouts(Failure failure, std::string_view topic, const TypeDescription& asked_for);
   Result<std::shared_ptr<PublisherCore>> create_publisher(PublisherSetup setup);
   Result<std::shared_ptr<SubscriptionCore>> create_subscription(EndpointRequest endpoint,
                                                                 std::uint32_t hold_limit);
@@ -131,6 +142,7 @@ class Runtime
 
   std::mutex mutex_;  ///< guards the lists
   std::vector<std::weak_ptr<PublisherCore>> publishers_;
+  std::map<std::uint64_t, std::uint64_t> descriptions_;  ///< offsets by hash; guarded by mutex_
   std::vector<std::weak_ptr<SubscriptionCore>> subscriptions_;
   std::vector<std::weak_ptr<WaitSetCore>> wait_sets_;
   std::vector<std::shared_ptr<PublisherCore>> retired_publishers_;

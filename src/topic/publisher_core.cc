@@ -71,6 +71,7 @@ Status PublisherCore::start()
                      std::to_string(retention_) + ": choose a smaller depth"};
   }
   setup_.endpoint.control_offset = ring_offset_;
+  store_relaxed(ring_->description, setup_.endpoint.description_offset);
   AGNOCAST_FAILPOINT("publisher.ring_ready");
   auto ticket = context_.registry->add_endpoint(context_.ticket, setup_.endpoint);
   if (!ticket) return std::move(ticket.failure());
@@ -118,6 +119,7 @@ bool PublisherCore::make_ring(std::uint32_t entries_log2)
   for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
     const agnocast_ring_entry& from = old_entries[seq & old_mask];
     entry(seq).stamp_ns = from.stamp_ns;
+    entry(seq).total_bytes = from.total_bytes;
     entry(seq).address = from.address;
     entry(seq).mark = from.mark;
   }
@@ -148,12 +150,22 @@ void* PublisherCore::allocate_message() noexcept
   return context_.heap->allocate_aligned(bytes, alignment);
 }
 
+void PublisherCore::count_moved(std::uint64_t parts) noexcept
+{
+  add_relaxed(ring_->moved_parts, parts);
+}
+
+std::uint64_t PublisherCore::moved_count() const noexcept
+{
+  return load_relaxed(ring_->moved_parts);
+}
+
 void PublisherCore::free_message(void* message) noexcept
 {
   context_.heap->deallocate(message);
 }
 
-PublishOutcome PublisherCore::publish(void* message)
+PublishOutcome PublisherCore::publish(void* message, std::uint64_t owned_bytes)
 {
   std::unique_lock lock(mutex_);
   // While it comes, the clock is read.
@@ -165,6 +177,8 @@ PublishOutcome PublisherCore::publish(void* message)
   agnocast_ring_entry& slot = entry(seq);
   store_relaxed(slot.stamp_ns,
                 static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns));
+  total_bytes_ += setup_.endpoint.type_bytes + owned_bytes;
+  store_relaxed(slot.total_bytes, total_bytes_);
   AGNOCAST_FAILPOINT("publish.stamped");
   messages_[seq & entry_mask_] = message;
   // Pairs with the load in Connection::take: who sees this address sees that the mark was another.

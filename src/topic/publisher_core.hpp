@@ -57,7 +57,8 @@ enum class PublishOutcome { timed_out, published, published_and_many_retired };
 struct PublisherSetup
 {
   EndpointRequest endpoint;
-  void (*destroy)(void* message);
+  void (*destroy)(void* message, const void* context);
+  const void* destroy_context;  ///< lives for good
   std::chrono::nanoseconds keep_all_timeout;
 };
 
@@ -84,7 +85,10 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
 
   /// On timed_out, keep_all found no room in time, and the message is the caller's. Runs nothing of
   /// the user's.
-  PublishOutcome publish(void* message);
+  PublishOutcome publish(void* message, std::uint64_t owned_bytes = 0);
+  /// So many parts of a message were moved into the shared heap before it was published.
+  void count_moved(std::uint64_t parts) noexcept;
+  [[nodiscard]] std::uint64_t moved_count() const noexcept;
   /// Destroys and frees what is retired and held by nobody.
   void reclaim_retired() noexcept;
   /// Frees what no subscription needs. Returns how many messages that were.
@@ -182,6 +186,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// of the same user may have wiped it.
   std::vector<void*> messages_;
   std::uint64_t head_ = 0;  ///< as in the ring
+  std::uint64_t total_bytes_ = 0;
   std::uint64_t tail_ = 1;
   std::uint64_t retention_ = 0;
   std::uint64_t seen_generation_ = 0;

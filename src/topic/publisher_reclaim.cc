@@ -68,7 +68,7 @@ void PublisherCore::collect_unheld(Unheld& unheld)
 void PublisherCore::destroy_message(void* message) noexcept
 {
   // What stood in a wiped area is no object any more.
-  if (!context_.area->is_broken()) setup_.destroy(message);
+  if (!context_.area->is_broken()) setup_.destroy(message, setup_.destroy_context);
   AGNOCAST_FAILPOINT("reclaim.destroyed");
   free_message(message);
 }

@@ -6,6 +6,7 @@
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
 #include "os/failpoint.hpp"
+#include "os/futex.hpp"
 
 namespace agnocast::internal {
 
@@ -50,6 +51,7 @@ Status SubscriptionCore::start()
   agnocast_subscription* shared = context_.area->at<agnocast_subscription>(offset);
   // Pairs with the load in wake_all(), of a publisher that still knows who was here before.
   store_relaxed(shared->waiter, std::uint32_t{AGNOCAST_NO_WAITER});
+  store_relaxed(shared->description, endpoint_.description_offset);
   AGNOCAST_FAILPOINT("subscription.allocated");
   auto ticket = context_.registry->add_endpoint(context_.ticket, endpoint_);
   if (!ticket) {
@@ -231,7 +233,7 @@ void SubscriptionCore::drop_finished_locked()
       return false;
     if (connection->has_unread() && draining <= draining_max) return false;
     --draining;
-    lost_.fetch_add(connection->take_lost(), std::memory_order_relaxed);
+    count_lost(connection->take_lost());
     connection->disconnect();
     free_places_.push_back(connection->offset());
     AGNOCAST_FAILPOINT("connection.dropped");
@@ -302,6 +304,20 @@ Connection* SubscriptionCore::newest_unread()
 
 Taken SubscriptionCore::take(bool newest, std::uint64_t published_until_ns)
 {
+  constexpr int rejected_max = 64;  // a publisher of nonsense must not keep us here
+  for (int rejected = 0; rejected < rejected_max; ++rejected) {
+    const Taken taken = take_next(newest, published_until_ns);
+    if (taken.outcome != TakeOutcome::taken || !accepts_) return taken;
+    auto& handle = *static_cast<ReceivedHandle*>(taken.handle);
+    if (accepts_(taken.address, handle.connection->area())) return taken;
+    release(handle);
+    rejected_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return {};
+}
+
+Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
+{
   const std::lock_guard lock(mutex_);
   if (published_until_ns != ~std::uint64_t{0}) {
     published_until_ns -= static_cast<std::uint64_t>(context_.clock_offset_ns);
@@ -319,13 +335,12 @@ Taken SubscriptionCore::take(bool newest, std::uint64_t published_until_ns)
     if (connection == nullptr) return {};
     Taken taken;
     ReceivedHandle* handle = connection->take(taken.address);
-    if (const std::uint64_t lost = connection->take_lost(); lost != 0) {
-      lost_.fetch_add(lost, std::memory_order_relaxed);
-    }
+    count_lost(connection->take_lost());
     if (handle != nullptr) {
       taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       taken.outcome = TakeOutcome::taken;
       taken.handle = handle;
+      measure_delay(handle->info.publish_time_ns);
       return taken;
     }
     if (connection->is_broken()) drop_broken_locked();
@@ -334,6 +349,22 @@ Taken SubscriptionCore::take(bool newest, std::uint64_t published_until_ns)
     if (is_done && connections_.size() <= 1) return {};
   }
   return {};
+}
+
+void SubscriptionCore::count_lost(std::uint64_t messages) noexcept
+{
+  if (messages == 0) return;
+  store_relaxed(shared_->lost, lost_.fetch_add(messages, std::memory_order_relaxed) + messages);
+}
+
+// The messages' own stamps say when it is time again, so that the clock is read that seldom.
+void SubscriptionCore::measure_delay(std::uint64_t publish_time_ns) noexcept
+{
+  constexpr std::uint64_t period_ns = 50'000'000;
+  if (publish_time_ns - measured_at_ns_ < period_ns) return;
+  measured_at_ns_ = publish_time_ns;
+  const auto now_ns = static_cast<std::uint64_t>(os::monotonic_ns());
+  store_relaxed(shared_->delay_ns, now_ns - std::min(publish_time_ns, now_ns));
 }
 
 bool SubscriptionCore::is_ready()

@@ -44,6 +44,15 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   SubscriptionCore(const SubscriptionCore&) = delete;
   SubscriptionCore& operator=(const SubscriptionCore&) = delete;
 
+  /// Who decides, before a message is handed out, whether it is fit for that. Set before the
+  /// subscription is used; called without a lock.
+  using Accepts = std::function<bool(const void* message, const PeerArea& sender)>;
+  void set_accepts(Accepts accepts) { accepts_ = std::move(accepts); }
+  [[nodiscard]] std::uint64_t rejected_count() const noexcept
+  {
+    return rejected_.load(std::memory_order_relaxed);
+  }
+
   /// The next message that was published until then, or the newest.
   Taken take(bool newest, std::uint64_t published_until_ns = ~std::uint64_t{0});
   /// True if take() would find something. Looks for new publishers if the generation moved.
@@ -100,6 +109,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
 
   SubscriptionCore(Context& context, EndpointRequest endpoint, std::uint32_t hold_limit);
   Status start();
+  Taken take_next(bool newest, std::uint64_t published_until_ns);
   void refresh_locked();
   void connect(const EndpointView& publisher);
   [[nodiscard]] bool must_refresh() const;
@@ -107,6 +117,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void drop_finished_locked();
   void drop_broken_locked();
   [[nodiscard]] bool has_unread_locked() const noexcept;
+  void count_lost(std::uint64_t messages) noexcept;
+  void measure_delay(std::uint64_t publish_time_ns) noexcept;
   Connection* oldest_unread(std::uint64_t published_until_ns);
   Connection* newest_unread();
   void finish_if_done() noexcept;
@@ -115,6 +127,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   EndpointRequest endpoint_;
   const std::uint32_t epoch_;
   const std::uint32_t hold_limit_;
+  Accepts accepts_;
   EndpointTicket ticket_{};
   const std::uint64_t* generation_ = nullptr;
   agnocast_subscription* shared_ = nullptr;
@@ -124,6 +137,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::vector<std::uint64_t> places_;       ///< offsets of all agnocast_connections of the list
   std::vector<std::uint64_t> free_places_;  ///< those out of use
   std::uint64_t seen_generation_ = 0;
+  std::uint64_t measured_at_ns_ = 0;  ///< when the last message was published that was measured
   /// Publishers whose ring is not ready yet: looked for again each time. Kept mapped, so that the
   /// control thread notices if they die before it is.
   std::vector<std::shared_ptr<PeerArea>> starting_;
@@ -134,6 +148,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::function<void()> on_room_;
   std::function<void()> on_leave_;
   std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::uint64_t> rejected_{0};
   std::atomic<bool> wants_room_{false};
   std::atomic<std::uint32_t> taken_{0};  ///< changed under the lock, and only while not closed
   std::atomic<std::uint32_t> released_{0};

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <agnocast/message_traits.hpp>
+#include <agnocast/message_type.hpp>
 #include <any>
 #include <array>
 #include <cstdint>
