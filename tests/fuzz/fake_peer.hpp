@@ -35,6 +35,10 @@ class FakeRegistry final : public Registry
   void close_endpoint(const EndpointTicket&) noexcept override {}
   void remove_endpoint(const EndpointTicket&) noexcept override {}
   bool settle() noexcept override { return true; }
+  [[nodiscard]] std::optional<std::uint32_t> find_topic(std::string_view) const override
+  {
+    return 0;
+  }
   [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t) const override
   {
     return &generation;

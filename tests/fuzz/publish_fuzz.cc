@@ -17,7 +17,7 @@ constexpr std::uint64_t depth = 4;
 
 std::set<void*> alive;
 
-void destroy(void* message)
+void destroy(void* message, const void*)
 {
   must(alive.erase(message) == 1, "a message is destroyed once");
 }
