@@ -59,7 +59,8 @@ std::string full_topic(const std::string& name)
 
 namespace {
 
-/// What the topic's publishers keep anyway. If a reader asked for more, they would keep more for it.
+/// What the topic's publishers keep anyway. If a reader asked for more, they would keep more for
+/// it.
 std::size_t kept_depth(const std::string& topic)
 {
   std::size_t depth = 0;

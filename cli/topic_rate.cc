@@ -168,8 +168,8 @@ void measure(const RateOptions& options, Format format, bool with_bytes, const R
   while (agnocast::ok()) {
     if (const agnocast::GenericMessage message = reader.next_until(next_report)) {
       const double at_s = static_cast<double>(message.info().publish_time_ns) * 1e-9;
-      samples.push_back({at_s, now_s() - at_s, with_bytes ? Size::of(message.view()) : 0,
-                         reader.lost_count()});
+      samples.push_back(
+        {at_s, now_s() - at_s, with_bytes ? Size::of(message.view()) : 0, reader.lost_count()});
       if (samples.size() > options.window) samples.pop_front();
       is_new = true;
     }

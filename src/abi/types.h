@@ -5,7 +5,11 @@
 #define AGNOCAST_ABI_TYPES_H
 
 #ifdef __KERNEL__
+#include <linux/limits.h>
 #include <linux/types.h>
+#ifndef UINT64_MAX
+#define UINT64_MAX U64_MAX
+#endif
 #else
 #include <stddef.h>
 #include <stdint.h>

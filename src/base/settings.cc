@@ -89,6 +89,20 @@ Status read_access(Settings& settings)
   return Nothing{};
 }
 
+Status read_registry(Settings& settings)
+{
+  const char* text = std::getenv("AGNOCAST_REGISTRY");
+  if (text == nullptr || *text == 0 || std::strcmp(text, "auto") == 0) return Nothing{};
+  if (std::strcmp(text, "user") == 0) {
+    settings.registry = Settings::Host::user;
+  } else if (std::strcmp(text, "kernel") == 0) {
+    settings.registry = Settings::Host::kernel;
+  } else {
+    return bad("AGNOCAST_REGISTRY", text, "give 'auto', 'user' or 'kernel'");
+  }
+  return Nothing{};
+}
+
 Status read_window(Settings& settings)
 {
   const char* text = std::getenv("AGNOCAST_WINDOW");
@@ -130,7 +144,8 @@ Status read_window(Settings& settings)
 Result<Settings> read_settings()
 {
   Settings settings;
-  for (auto* read : {read_domain, read_mempool, read_heap, read_access, read_window}) {
+  for (auto* read :
+       {read_domain, read_mempool, read_heap, read_access, read_registry, read_window}) {
     if (Status status = read(settings); !status) return std::move(status.failure());
   }
   return settings;

@@ -26,6 +26,7 @@ struct Settings
   static constexpr std::size_t mempool_default = 100 * mempool_granule;
 
   enum class Access { owner, group, all };
+  enum class Host { automatic, user, kernel };
 
   std::uint32_t domain = 0;                              ///< AGNOCAST_DOMAIN_ID
   std::size_t mempool_bytes = mempool_default;           ///< AGNOCAST_MEMPOOL_SIZE, rounded up
@@ -34,6 +35,7 @@ struct Settings
   std::optional<WindowSetting> window;                   ///< AGNOCAST_WINDOW
   Access access = Access::owner;                         ///< AGNOCAST_ACCESS
   std::string access_group;
+  Host registry = Host::automatic;  ///< AGNOCAST_REGISTRY
 };
 
 /// Reads the environment. A value that cannot be used gives a failure that names the variable, the

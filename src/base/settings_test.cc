@@ -79,11 +79,14 @@ TEST(Settings, ThatAreNoNumbersAreRefusedWithNameAndValue)
 TEST(Settings, OfChoiceTakeOnlyWhatTheyOffer)
 {
   expect_refused("AGNOCAST_HEAP", "some");
+  expect_refused("AGNOCAST_REGISTRY", "file");
   expect_refused("AGNOCAST_ACCESS", "everybody");
   expect_refused("AGNOCAST_ACCESS", "group:");
   const Variable heap("AGNOCAST_HEAP", "all");
+  const Variable registry("AGNOCAST_REGISTRY", "kernel");
   const Variable access("AGNOCAST_ACCESS", "group:users");
   EXPECT_TRUE(read_settings()->heap_all);
+  EXPECT_EQ(read_settings()->registry, Settings::Host::kernel);
   EXPECT_EQ(read_settings()->access, Settings::Access::group);
   EXPECT_EQ(read_settings()->access_group, "users");
 }

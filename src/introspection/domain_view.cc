@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "abi/description_layout.h"
+#include "abi/kernel_interface.h"
 #include "abi/registry_layout.h"
 #include "agnocast/error.hpp"
 #include "agnocast/introspection.hpp"
@@ -17,6 +18,7 @@
 #include "introspection/area_file.hpp"
 #include "memory/names.hpp"
 #include "memory/peer.hpp"
+#include "os/device.hpp"
 #include "os/futex.hpp"
 #include "os/process.hpp"
 #include "registry/pages.hpp"
@@ -38,9 +40,25 @@ std::string text_of(const char* text, std::size_t bytes)
   return found;
 }
 
+/// The kernel module's; nullptr if there is none, or the domain is not in it.
+std::unique_ptr<agnocast_registry> read_kernel_registry(std::uint32_t domain)
+{
+  auto settings = internal::read_settings();
+  if (settings && settings->registry == internal::Settings::Host::user) return nullptr;
+  const internal::os::Descriptor device = internal::os::open_device(AGNOCAST_DEVICE, O_RDWR);
+  if (!device || !internal::os::command(device.get(), AGNOCAST_LOOK_CMD, &domain)) return nullptr;
+  auto registry = std::make_unique<agnocast_registry>();
+  const ssize_t count =
+    internal::os::read_at(device.get(), registry.get(), sizeof(agnocast_registry), 0);
+  const bool is_ours = count == static_cast<ssize_t>(sizeof(agnocast_registry)) &&
+                       registry->header.abi_version == AGNOCAST_ABI_VERSION;
+  return is_ours ? std::move(registry) : nullptr;
+}
+
 /// nullptr if there is no registry.
 std::unique_ptr<agnocast_registry> read_registry(std::uint32_t domain)
 {
+  if (auto of_kernel = read_kernel_registry(domain)) return of_kernel;
   const std::string name = internal::registry_name(domain);
   const internal::os::Descriptor file = internal::os::open_shared(name, O_RDONLY);
   if (!file) {

@@ -19,6 +19,7 @@
 #include "os/map.hpp"
 #include "os/process.hpp"
 #include "os/queue.hpp"
+#include "registry/host.hpp"
 
 namespace agnocast {
 namespace {
@@ -195,9 +196,22 @@ class Examination
     add(has_pidfd ? Health::fine : Health::notice, "deaths",
         has_pidfd ? "are told by the kernel (pidfd)"
                   : "are looked for every 50 ms: this kernel has no pidfd");
-    const bool has_module = ::access("/dev/agnocast", F_OK) == 0;
-    add(Health::fine, "kernel module",
-        has_module ? "is loaded; this version does not use it" : "not loaded, and not needed");
+    bool is_there = false;
+    const auto obstacle = internal::kernel_obstacle(is_there);
+    if (!obstacle) {
+      add(Health::fine, "kernel module",
+          settings_.registry == internal::Settings::Host::user
+            ? "is loaded, and not used because of AGNOCAST_REGISTRY=user"
+            : "is loaded and keeps the registry");
+    } else if (settings_.registry == internal::Settings::Host::kernel) {
+      add(Health::failure, "kernel module", obstacle->text);
+    } else if (is_there) {
+      add(Health::warning, "kernel module", obstacle->text,
+          "processes that may use it are not seen by those that may not: set "
+          "AGNOCAST_REGISTRY=user everywhere, or let all use it");
+    } else {
+      add(Health::fine, "kernel module", "not loaded, and not needed");
+    }
     add(Health::fine, "layout", "version " + std::to_string(AGNOCAST_ABI_VERSION));
   }
 

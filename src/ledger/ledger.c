@@ -482,7 +482,7 @@ static const char* audit_endpoint(const registry_t* registry, uint32_t index)
     return "an endpoint is neither publisher nor subscription";
   if (!is_terminated(endpoint->node, AGNOCAST_NAME_BYTES))
     return "a node name is empty or has no end";
-  return 0;
+  return NULL;
 }
 
 const char* agnocast_ledger_audit(const struct agnocast_ledger* ledger)
@@ -496,7 +496,7 @@ const char* agnocast_ledger_audit(const struct agnocast_ledger* ledger)
     if (load32(&registry->endpoints[i].state) == AGNOCAST_LIVE) {
       const char* violation = audit_endpoint(registry, i);
 
-      if (violation != 0) return violation;
+      if (violation != NULL) return violation;
     }
   }
   for (i = 0; i < topics_end(registry); i++) {
@@ -509,5 +509,5 @@ const char* agnocast_ledger_audit(const struct agnocast_ledger* ledger)
           same_name(registry->topics[i].name, registry->topics[j].name, AGNOCAST_NAME_BYTES))
         return "two live topics have the same name";
   }
-  return 0;
+  return NULL;
 }

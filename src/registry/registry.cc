@@ -8,6 +8,17 @@ namespace agnocast::internal {
 
 Result<std::unique_ptr<Registry>> Registry::open(const Settings& settings)
 {
+  if (settings.registry == Settings::Host::user) return open_user_registry(settings);
+  bool is_there = false;
+  std::optional<Failure> obstacle = kernel_obstacle(is_there);
+  if (!obstacle) return open_kernel_registry(settings);
+  if (settings.registry == Settings::Host::kernel) return std::move(*obstacle);
+  static Once said;
+  if (is_there && said.first()) {
+    log_warning(obstacle->text +
+                "; processes that use it are not seen: set AGNOCAST_REGISTRY=user everywhere to go "
+                "without it");
+  }
   return open_user_registry(settings);
 }
 

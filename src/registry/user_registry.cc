@@ -16,7 +16,9 @@
 #include "os/futex.hpp"
 #include "os/map.hpp"
 #include "os/process.hpp"
+#include "registry/failures.hpp"
 #include "registry/host.hpp"
+#include "registry/remains.hpp"
 
 namespace agnocast::internal {
 
@@ -186,25 +188,6 @@ void UserRegistry::unmap()
   pages_ = RegistryPages(nullptr);
 }
 
-// Whoever makes the registry decides who sees all messages of the domain. Another user may only
-// decide what this process has agreed to itself.
-Status UserRegistry::admit_owner(const os::FileStatus& status) const
-{
-  if (status.uid == 0 || status.uid == os::effective_user()) return Nothing{};
-  const bool for_all = (status.mode & 0006) != 0;
-  const long group = static_cast<long>(status.gid);
-  auto own = Permissions::from(settings_);
-  if (own && (own->shared == 0666 || (own->shared == 0660 && !for_all && own->group == group))) {
-    return Nothing{};
-  }
-  return Failure{
-    FailureKind::registry,
-    "the registry /dev/shm" + name_ + " belongs to user " + std::to_string(status.uid) +
-      " and admits " + (for_all ? "everybody" : "group " + std::to_string(group)) +
-      ", who could read all that this process publishes: set AGNOCAST_ACCESS=" +
-      (for_all ? "all" : "group:<name>") + " to join it, or use another AGNOCAST_DOMAIN_ID"};
-}
-
 // All processes of a domain must be able to look at each other's holds, so the registry's mode says
 // who may.
 Status UserRegistry::adopt(const os::FileStatus& status)
@@ -213,7 +196,15 @@ Status UserRegistry::adopt(const os::FileStatus& status)
   // Read once: what is checked here is what is used from now on.
   window_ = pages_.window();
   if (!Window::is_possible(window_)) return damaged();
-  if (Status admitted = admit_owner(status); !admitted) return admitted;
+  RegistryOwner owner{status.uid, Settings::Access::owner, static_cast<long>(status.gid)};
+  if ((status.mode & 0006) != 0) {
+    owner.access = Settings::Access::all;
+  } else if ((status.mode & 0060) != 0) {
+    owner.access = Settings::Access::group;
+  }
+  if (Status admitted = admit_owner(settings_, owner, "/dev/shm" + name_); !admitted) {
+    return admitted;
+  }
   if ((status.mode & 0006) != 0) {
     permissions_ = {0444, 0666, -1};
   } else if ((status.mode & 0060) != 0) {
@@ -245,7 +236,7 @@ Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
   agnocast_ledger& ledger = (*locked)->ledger;
   if (!(pages_.window() == window_)) return cannot_open(ENOENT);
   recover_dead(**locked, false);
-  sweep();
+  sweep_remains(pages_.processes(), settings_.domain);
   std::uint32_t slot = 0;
   agnocast_ledger_status status = find_slot(ledger, is_usable, slot);
   if (status == AGNOCAST_LEDGER_NO_PROCESS_SLOT) {
@@ -299,14 +290,7 @@ Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,
     status = agnocast_ledger_add_endpoint(&ledger, &endpoint, &added);
   }
   if (status == AGNOCAST_LEDGER_TYPE_MISMATCH) {
-    return Failure{FailureKind::type_mismatch,
-                   "topic '" + request.topic + "' carries " + pages_.topic_type(added.topic) +
-                     ", but node '" + request.node + "' asks for '" +
-                     readable_type(std::string(request.type_name)) + "' (" +
-                     std::to_string(request.type_bytes) + " bytes, alignment " +
-                     std::to_string(request.type_alignment) +
-                     "): use the same type and compile both sides from the same definition, or use "
-                     "another topic"};
+    return type_mismatch(request, pages_.topic_type(added.topic));
   }
   if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
   std::atomic_thread_fence(std::memory_order_seq_cst);

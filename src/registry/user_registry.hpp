@@ -96,14 +96,12 @@ class UserRegistry final : public Registry
   Status adopt(const os::FileStatus& status);
   Failure damaged() const;
   Failure kept_locked(pid_t holder) const;
-  Status admit_owner(const os::FileStatus& status) const;
   Failure cannot_open(int error) const;
   Failure explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const;
   agnocast_ledger_status initialize(agnocast_ledger& ledger) const;
   void recover_dead(Locked& locked, bool thoroughly);
   agnocast_ledger_status find_slot(const agnocast_ledger& ledger, const IsUsableSlot& is_usable,
                                    std::uint32_t& slot) const;
-  void sweep() const;
 
   std::string name_;
   Settings settings_;

@@ -1,6 +1,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 
+#include "registry/failures.hpp"
 #include "registry/user_registry.hpp"
 
 namespace agnocast::internal {
@@ -90,22 +91,11 @@ Failure UserRegistry::explain(agnocast_ledger_status status, const agnocast_ledg
     case AGNOCAST_LEDGER_CORRUPT:
       return damaged();
     case AGNOCAST_LEDGER_NO_PROCESS_SLOT:
-      return {
-        FailureKind::resource,
-        "domain " + std::to_string(settings_.domain) + " is full: its window has slots for " +
-          std::to_string(header.process_capacity) +
-          " processes; use another AGNOCAST_DOMAIN_ID, or start the domain with smaller slots "
-          "(AGNOCAST_WINDOW=<base>:<size>:<slot size>)"};
+      return no_process_slot(settings_, header.process_capacity);
     case AGNOCAST_LEDGER_NO_TOPIC_SLOT:
-      return {FailureKind::resource, "domain " + std::to_string(settings_.domain) +
-                                       " is full: it can have " +
-                                       std::to_string(AGNOCAST_TOPIC_CAPACITY) +
-                                       " topics; use another AGNOCAST_DOMAIN_ID for some nodes"};
+      return no_topic_slot(settings_);
     case AGNOCAST_LEDGER_NO_ENDPOINT_SLOT:
-      return {FailureKind::resource,
-              "domain " + std::to_string(settings_.domain) + " is full: it can have " +
-                std::to_string(AGNOCAST_ENDPOINT_CAPACITY) +
-                " publishers and subscriptions; use another AGNOCAST_DOMAIN_ID for some nodes"};
+      return no_endpoint_slot(settings_);
     case AGNOCAST_LEDGER_STORE_FAILED:
       return cannot_open(ledger.store_error);
     default:

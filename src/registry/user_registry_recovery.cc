@@ -14,24 +14,10 @@
 #include "os/failpoint.hpp"
 #include "os/process.hpp"
 #include "os/queue.hpp"
+#include "registry/remains.hpp"
 #include "registry/user_registry.hpp"
 
 namespace agnocast::internal {
-
-namespace {
-
-void unlink_objects(const std::string& process)
-{
-  AGNOCAST_FAILPOINT("clean.begin");
-  os::unlink_queue(queue_name(process));
-  AGNOCAST_FAILPOINT("clean.queue_unlinked");
-  os::unlink_shared(doorbell_name(process));
-  AGNOCAST_FAILPOINT("clean.doorbell_unlinked");
-  os::unlink_shared(area_name(process));  // last: the sweep finds what is left by it
-  AGNOCAST_FAILPOINT("clean.area_unlinked");
-}
-
-}  // namespace
 
 void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
 {
@@ -57,32 +43,6 @@ void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-// Removes what processes left that died before they were in a registry, and what a domain left in
-// which nobody lives. Those that are in our registry are recover_dead()'s.
-void UserRegistry::sweep() const
-{
-  const std::vector<PeerIdentity> registered = pages_.processes();
-  std::vector<std::pair<std::string, RemainsReport>> dead;
-  std::set<std::uint32_t> inhabited;
-  for (const std::string& file : os::list_shared(area_prefix)) {
-    const std::string process = file.substr(std::strlen(area_prefix));
-    const bool known =
-      std::any_of(registered.begin(), registered.end(),
-                  [&](const PeerIdentity& identity) { return identity.process == process; });
-    if (known) continue;
-    const RemainsReport remains = examine_area(process);
-    if (remains.state == Remains::dead) dead.emplace_back(process, remains);
-    if (remains.state == Remains::alive) inhabited.insert(remains.domain);
-  }
-  for (const auto& [process, remains] : dead) {
-    // The members of another domain clean up what they have registered: who of them has not
-    // connected yet may still want its messages.
-    const bool is_theirs = remains.process_id != 0 && remains.domain != settings_.domain &&
-                           inhabited.count(remains.domain) != 0;
-    if (!is_theirs) unlink_objects(process);
-  }
-}
-
 void UserRegistry::remove_process(const ProcessTicket& ticket)
 {
   auto locked = lock(false);
@@ -94,7 +54,7 @@ void UserRegistry::remove_process(const ProcessTicket& ticket)
   recover_dead(**locked, agnocast_ledger_process_count(&(*locked)->ledger) <= 4);
   if (agnocast_ledger_process_count(&(*locked)->ledger) != 0) return;
   AGNOCAST_FAILPOINT("leave.last");
-  sweep();
+  sweep_remains(pages_.processes(), settings_.domain);
   os::unlink_shared(name_);
   AGNOCAST_FAILPOINT("leave.registry_unlinked");
 }

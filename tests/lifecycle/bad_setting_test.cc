@@ -48,6 +48,7 @@ TEST(BadSetting, EachIsRefusedByNameAndTheProcessCanGoOnWithAGoodOne)
     {"AGNOCAST_DOMAIN_ID", "-1"},
     {"AGNOCAST_DOMAIN_ID", "4294967296"},
     {"AGNOCAST_HEAP", "some"},
+    {"AGNOCAST_REGISTRY", "file"},
     {"AGNOCAST_ACCESS", "everybody"},
     {"AGNOCAST_ACCESS", "group:"},
     {"AGNOCAST_ACCESS", "group:no-such-group"},

@@ -106,8 +106,7 @@ TEST_F(Fork, InheritedObjectsRefuseToWorkAndDoNotDisturbTheParent)
       });
       require(status == 0, "the child's status is " + std::to_string(status));
       require(is_whole(*message, 1) && is_whole(*loan, 2), "the parent's messages are whole");
-      require(file_exists(area_path(::getpid())) && file_exists(registry_path()),
-              "still registered");
+      require(file_exists(area_path(::getpid())) && registry_exists(), "still registered");
       require(parent->publisher->subscription_count() == 1, "and connected");
       parent->publisher->publish(std::move(loan));
       const auto second = parent->subscription->take();

@@ -38,7 +38,7 @@ TEST_F(HostileProcess, AProcessThatClosesAllDescriptorsWorksOnAndLeavesNothing)
   });
   EXPECT_EQ(process.wait(), 0);
   EXPECT_EQ(remains_of(process.pid()), "");
-  EXPECT_FALSE(file_exists(registry_path()));
+  EXPECT_FALSE(registry_exists());
 }
 
 TEST_F(HostileProcess, WithoutMessageQueuesAllWorks)

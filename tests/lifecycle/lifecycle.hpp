@@ -85,6 +85,15 @@ inline std::string registry_path()
   return std::string("/dev/shm/agnocast_registry.") + std::getenv("AGNOCAST_DOMAIN_ID");
 }
 
+/// Whether somebody is in the domain, or was and is still registered: wherever the registry is
+/// kept.
+inline bool registry_exists()
+{
+  const char* const host = std::getenv("AGNOCAST_REGISTRY");
+  if (host == nullptr || std::string(host) != "kernel") return file_exists(registry_path());
+  return !DomainView().snapshot().processes.empty();
+}
+
 inline std::string area_path(pid_t pid)
 {
   return "/dev/shm/agnocast@" + std::to_string(pid);

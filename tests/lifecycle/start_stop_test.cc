@@ -58,20 +58,20 @@ TEST(StartStop, OneHundredProcessesThatStartAndStopAtOnceLeaveNothing)
     EXPECT_EQ(process->wait(), 0);
     EXPECT_EQ(remains_of(process->pid()), "");
   }
-  EXPECT_FALSE(file_exists(registry_path()));
+  EXPECT_FALSE(registry_exists());
 }
 
 TEST(StartStop, TheLastOfSeveralProcessesRemovesTheRegistry)
 {
   Processes processes = ready_processes(4);
   for (std::size_t i = 0; i < processes.size(); ++i) {
-    EXPECT_TRUE(file_exists(registry_path())) << "while " << processes.size() - i << " are there";
+    EXPECT_TRUE(registry_exists()) << "while " << processes.size() - i << " are there";
     EXPECT_NE(remains_of(processes[i]->pid()), "");
     processes[i]->say("leave");
     EXPECT_EQ(processes[i]->wait(), 0);
     EXPECT_EQ(remains_of(processes[i]->pid()), "");
   }
-  EXPECT_FALSE(file_exists(registry_path()));
+  EXPECT_FALSE(registry_exists());
 }
 
 TEST(StartStop, AfterAKillOfEverybodyNewProcessesWorkAndRemoveTheLeftovers)
@@ -85,13 +85,13 @@ TEST(StartStop, AfterAKillOfEverybodyNewProcessesWorkAndRemoveTheLeftovers)
   }
   for (auto& process : killed) process->signal(SIGKILL);
   for (auto& process : killed) EXPECT_EQ(process->wait(), -SIGKILL);
-  EXPECT_TRUE(file_exists(registry_path()));
+  EXPECT_TRUE(registry_exists());
 
   Processes fresh = ready_processes(3);
   for (auto& process : killed) EXPECT_EQ(remains_of(process->pid()), "");
   for (auto& process : fresh) process->say("leave");
   for (auto& process : fresh) EXPECT_EQ(process->wait(), 0);
-  EXPECT_FALSE(file_exists(registry_path()));
+  EXPECT_FALSE(registry_exists());
 }
 
 TEST(StartStop, AProcessThatEndsWithoutCleaningUpIsCleanedUpByTheNext)
@@ -100,7 +100,7 @@ TEST(StartStop, AProcessThatEndsWithoutCleaningUpIsCleanedUpByTheNext)
   ASSERT_EQ(process->hear(), "ready");
   process->say("vanish");
   EXPECT_EQ(process->wait(), 0);
-  EXPECT_TRUE(file_exists(registry_path())) << "or there is nothing to test";
+  EXPECT_TRUE(registry_exists()) << "or there is nothing to test";
   EXPECT_EQ(in_process([] { return outcome_of_joining(); }), "nothing thrown");
   EXPECT_EQ(remains_of(process->pid()), "");
 }

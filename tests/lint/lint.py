@@ -50,7 +50,7 @@ class Tree:
                 yield name, lines
 
     def code(self):
-        return self.below("src", "include", "examples", "bench", "tests", suffixes=CODE)
+        return self.below("src", "include", "examples", "bench", "cli", "tests", suffixes=CODE)
 
 
 def rooms(tree):
@@ -95,7 +95,7 @@ def licences(tree):
         script = bool(lines) and lines[0].startswith("#!")
         if not (path.suffix in CODE | {".cmake", ".py", ".toml"} or path.name == "CMakeLists.txt" or script):
             continue
-        shared = path.suffix in CODE and name.startswith(("src/abi/", "src/ledger/"))
+        shared = name.startswith("kmod/") or path.suffix in CODE and name.startswith(("src/abi/", "src/ledger/"))
         wanted = "GPL-2.0-only OR MIT" if shared else "Apache-2.0"
         head = "\n".join(lines[:60])
         if "Copyright the Agnocast C++ authors" not in head:

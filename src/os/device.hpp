@@ -1,0 +1,15 @@
+// Character devices and their commands.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "os/file.hpp"
+
+namespace agnocast::internal::os {
+
+/// A closed descriptor on failure, with errno.
+Descriptor open_device(const char* path, int flags);
+/// False on failure, with errno. A signal does not end it.
+bool command(int device, unsigned long request, void* argument);
+
+}  // namespace agnocast::internal::os

@@ -1,0 +1,94 @@
+// The registry of the kernel module: pages that only the kernel writes.
+//
+// Who writes what: the kernel, by commands of /dev/agnocast, each of which opens the device anew:
+// no descriptor lives long, so a program that closes all its descriptors breaks nothing. The
+// mapping of the pages makes this process a member; it goes with the process's memory.
+//
+// If we die here: the kernel removes our record and our endpoints. Our objects in /dev/shm are
+// removed by who notices, in its turn (see kernel_interface.h).
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "abi/kernel_interface.h"
+#include "base/check.hpp"
+#include "registry/pages.hpp"
+#include "registry/registry.hpp"
+
+namespace agnocast::internal {
+
+class KernelRegistry final : public Registry
+{
+ public:
+  explicit KernelRegistry(const Settings& settings) : settings_(settings) {}
+  ~KernelRegistry() override;
+
+  Status start();
+  /// Never: it is there as long as a member is.
+  [[nodiscard]] bool is_gone() const override { return false; }
+  /// Never: only the kernel writes it.
+  [[nodiscard]] bool is_broken() const override { return false; }
+  [[nodiscard]] WindowSetting window() const override { return window_; }
+  [[nodiscard]] Permissions permissions() const override { return permissions_; }
+  Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
+                                    const MakeProcess& make) override;
+  void remove_process(const ProcessTicket& ticket) override;
+  bool recover(const PeerIdentity& process) override;
+  Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
+                                      const EndpointRequest& request) override;
+  void close_endpoint(const EndpointTicket& ticket) noexcept override;
+  void remove_endpoint(const EndpointTicket& ticket) noexcept override;
+  bool settle() noexcept override;
+  [[nodiscard]] std::optional<std::uint32_t> find_topic(std::string_view name) const override
+  {
+    return pages_.find_topic(name);
+  }
+  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
+  {
+    AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
+    return &pages_.raw()->topics[topic].generation;
+  }
+  [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
+                                                    agnocast_endpoint_kind kind) const override
+  {
+    return pages_.endpoints(topic, kind);
+  }
+
+ private:
+  /// The domain's turn, had while it lives.
+  class Turn;
+  struct Change
+  {
+    unsigned long command;
+    agnocast_ticket_args args;
+  };
+
+  Status adopt(const agnocast_enter_args& args);
+  Result<std::unique_ptr<Turn>> take_turn();
+  void change(const Change& change) noexcept;
+  bool make_changes();
+  void clean_up_after_vanished();
+  Failure explain(int error, const std::string& what) const;
+
+  const Settings settings_;
+  Permissions permissions_;
+  RegistryPages pages_{nullptr};
+  WindowSetting window_{};
+  std::mutex turn_mutex_;  ///< the kernel tells processes apart, this their threads
+
+  std::mutex known_mutex_;           ///< taken before turn_mutex_
+  std::vector<PeerIdentity> known_;  ///< who was there at the last look
+  std::uint64_t seen_generation_ = 0;
+
+  std::mutex changes_mutex_;
+  std::vector<Change> changes_;  ///< still to be made, the oldest first
+  std::atomic<bool> has_changes_{false};
+};
+
+}  // namespace agnocast::internal
