@@ -127,6 +127,15 @@ TEST(SecondHost, IsLeftWithoutARemnantByAProcessThatIsKilled)
   end(watching);
 }
 
+// Run once the module has been unloaded.
+TEST(WithoutTheModule, TheFileServesUnlessTheModuleIsAskedFor)
+{
+  if (access("/dev/agnocast", F_OK) == 0) GTEST_SKIP() << "the module is loaded";
+  EXPECT_EQ(joins_with("auto"), "file");
+  EXPECT_EQ(joins_with("user"), "file");
+  EXPECT_NE(joins_with("kernel").find("load it with 'modprobe agnocast'"), std::string::npos);
+}
+
 double microseconds_of(const std::function<void()>& work)
 {
   const auto begin = std::chrono::steady_clock::now();
