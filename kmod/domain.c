@@ -43,6 +43,10 @@ static uint departure_ms = 200;
 module_param(departure_ms, uint, 0644);
 MODULE_PARM_DESC(departure_ms, "How long a process that ended stays registered, so that its last messages are found");
 
+/* Caches of their own tell, when they are destroyed, of any object that is left. */
+static struct kmem_cache *domain_cache;
+static struct kmem_cache *member_cache;
+
 static DEFINE_MUTEX(domains_lock);
 static LIST_HEAD(domains);
 static uint domain_count;
@@ -136,7 +140,7 @@ static void free_domain(struct kref *ref)
 	struct agnocast_domain *domain = container_of(ref, struct agnocast_domain, ref);
 
 	vfree(domain->pages);
-	kfree(domain);
+	kmem_cache_free(domain_cache, domain);
 }
 
 void agnocast_put_domain(struct agnocast_domain *domain)
@@ -174,12 +178,12 @@ static struct agnocast_domain *make_domain(const struct agnocast_enter_args *arg
 		return ERR_PTR(-EPERM);
 	if (domain_count >= max_domains)
 		return ERR_PTR(-EUSERS);
-	domain = kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
+	domain = kmem_cache_zalloc(domain_cache, GFP_KERNEL);
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
 	domain->pages = vmalloc_user(sizeof(*domain->pages));
 	if (!domain->pages) {
-		kfree(domain);
+		kmem_cache_free(domain_cache, domain);
 		return ERR_PTR(-ENOMEM);
 	}
 	kref_init(&domain->ref);
@@ -219,14 +223,14 @@ static void free_member(struct kref *ref)
 
 	agnocast_put_domain(member->domain);
 	mmdrop(member->mm);
-	kfree(member);
+	kmem_cache_free(member_cache, member);
 }
 
 static void remove_departed(struct work_struct *work);
 
 static struct agnocast_member *make_member(struct agnocast_domain *domain)
 {
-	struct agnocast_member *member = kzalloc(sizeof(*member), GFP_KERNEL_ACCOUNT);
+	struct agnocast_member *member = kmem_cache_zalloc(member_cache, GFP_KERNEL);
 
 	if (!member)
 		return NULL;
@@ -371,6 +375,18 @@ static void remove_departed(struct work_struct *work)
 	kref_put(&member->ref, free_member);
 }
 
+int agnocast_set_up_domains(void)
+{
+	domain_cache = KMEM_CACHE(agnocast_domain, SLAB_ACCOUNT);
+	if (!domain_cache)
+		return -ENOMEM;
+	member_cache = KMEM_CACHE(agnocast_member, SLAB_ACCOUNT);
+	if (member_cache)
+		return 0;
+	kmem_cache_destroy(domain_cache);
+	return -ENOMEM;
+}
+
 void agnocast_clear_domains(void)
 {
 	struct agnocast_domain *domain;
@@ -388,6 +404,8 @@ void agnocast_clear_domains(void)
 		kref_put(&member->ref, free_member);
 	}
 	mutex_unlock(&domains_lock);
+	kmem_cache_destroy(member_cache);
+	kmem_cache_destroy(domain_cache);
 }
 
 void agnocast_close_member(struct agnocast_member *member)

@@ -62,6 +62,7 @@ struct agnocast_member {
 
 /* All functions return 0 or a negative errno unless said otherwise. */
 
+int agnocast_set_up_domains(void);
 /* Removes at once whoever has left. Nobody enters meanwhile: the module goes. */
 void agnocast_clear_domains(void);
 

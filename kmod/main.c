@@ -25,6 +25,8 @@ struct agnocast_file {
 	struct agnocast_domain *looked_at;	/* set once */
 };
 
+static struct kmem_cache *file_cache;
+
 static void open_mapping(struct vm_area_struct *vma)
 {
 	agnocast_copy_mapping(vma->vm_private_data, vma->vm_mm);
@@ -241,7 +243,7 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 
 static int device_open(struct inode *inode, struct file *file)
 {
-	struct agnocast_file *opened = kzalloc(sizeof(*opened), GFP_KERNEL_ACCOUNT);
+	struct agnocast_file *opened = kmem_cache_zalloc(file_cache, GFP_KERNEL);
 
 	if (!opened)
 		return -ENOMEM;
@@ -258,7 +260,7 @@ static int device_release(struct inode *inode, struct file *file)
 		agnocast_close_member(opened->member);
 	if (opened->looked_at)
 		agnocast_put_domain(opened->looked_at);
-	kfree(opened);
+	kmem_cache_free(file_cache, opened);
 	return 0;
 }
 
@@ -281,7 +283,17 @@ static struct miscdevice device = {
 
 static int __init load(void)
 {
-	return misc_register(&device);
+	int error = agnocast_set_up_domains();
+
+	if (error)
+		return error;
+	file_cache = KMEM_CACHE(agnocast_file, SLAB_ACCOUNT);
+	error = file_cache ? misc_register(&device) : -ENOMEM;
+	if (error) {
+		kmem_cache_destroy(file_cache);
+		agnocast_clear_domains();
+	}
+	return error;
 }
 module_init(load);
 
@@ -289,6 +301,7 @@ static void __exit unload(void)
 {
 	misc_deregister(&device);
 	agnocast_clear_domains();
+	kmem_cache_destroy(file_cache);
 }
 module_exit(unload);
 

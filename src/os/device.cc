@@ -3,10 +3,16 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 namespace agnocast::internal::os {
+
+bool device_exists(const char* path)
+{
+  return ::access(path, F_OK) == 0;
+}
 
 Descriptor open_device(const char* path, int flags)
 {

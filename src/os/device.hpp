@@ -7,6 +7,8 @@
 
 namespace agnocast::internal::os {
 
+/// Needs no descriptor, so it can be told when none is left.
+bool device_exists(const char* path);
 /// A closed descriptor on failure, with errno.
 Descriptor open_device(const char* path, int flags);
 /// False on failure, with errno. A signal does not end it.

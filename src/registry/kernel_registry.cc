@@ -12,7 +12,6 @@
 #include "ledger/ledger.h"
 #include "memory/peer.hpp"
 #include "os/device.hpp"
-#include "os/failpoint.hpp"
 #include "os/map.hpp"
 #include "os/process.hpp"
 #include "registry/failures.hpp"
@@ -118,7 +117,6 @@ Status KernelRegistry::start()
     os::map_file(nullptr, sizeof(agnocast_registry), device.get(), /*writable=*/false);
   if (address == nullptr) return explain(errno, "the registry cannot be mapped");
   pages_ = RegistryPages(static_cast<const agnocast_registry*>(address));
-  AGNOCAST_FAILPOINT("kernel.entered");
   return adopt(args);
 }
 
@@ -145,7 +143,6 @@ Result<std::unique_ptr<KernelRegistry::Turn>> KernelRegistry::take_turn()
 {
   auto turn = std::make_unique<Turn>(turn_mutex_, settings_.domain);
   if (turn->error() != 0) return explain(turn->error(), "the registry cannot be changed");
-  AGNOCAST_FAILPOINT("kernel.turn_taken");
   return turn;
 }
 
@@ -173,7 +170,6 @@ Result<ProcessTicket> KernelRegistry::add_process(const IsUsableSlot& is_usable,
   if (const int error = call(AGNOCAST_ADD_PROCESS_CMD, &args); error != 0) {
     return explain(error, "this process was not registered");
   }
-  AGNOCAST_FAILPOINT("kernel.joined");
   return ProcessTicket{slot, args.id};
 }
 
@@ -242,7 +238,6 @@ Result<EndpointTicket> KernelRegistry::add_endpoint(const ProcessTicket&,
     default:
       return explain(error, "topic '" + request.topic + "' was not registered");
   }
-  AGNOCAST_FAILPOINT("kernel.endpoint_added");
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return EndpointTicket{args.index, args.topic, args.id};
 }
@@ -319,10 +314,11 @@ bool KernelRegistry::make_changes()
 
 std::optional<Failure> kernel_obstacle(bool& is_there)
 {
-  is_there = true;
-  const os::Descriptor device = os::open_device(AGNOCAST_DEVICE, O_RDWR);
+  is_there = os::device_exists(AGNOCAST_DEVICE);
+  const os::Descriptor device =
+    is_there ? os::open_device(AGNOCAST_DEVICE, O_RDWR) : os::Descriptor();
   if (!device) {
-    is_there = errno != ENOENT && errno != ENXIO && errno != ENODEV;
+    if (is_there && (errno == ENXIO || errno == ENODEV)) is_there = false;
     // Of anything else, such as too many open files, start() will speak.
     if (is_there && errno != EACCES && errno != EPERM) return std::nullopt;
     const std::string text =
