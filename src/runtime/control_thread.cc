@@ -286,8 +286,7 @@ void ControlThread::reclaim()
 {
   has_messages_ = false;
   for (const auto& publisher : runtime_->publishers()) {
-    publisher->reclaim_early();
-    if (publisher->retained_count() != 0) has_messages_ = true;
+    if (publisher->reclaim_if_idle()) has_messages_ = true;
   }
   runtime_->drop_finished_publishers();
 }

@@ -168,6 +168,7 @@ void PublisherCore::free_message(void* message) noexcept
 PublishOutcome PublisherCore::publish(void* message, std::uint64_t owned_bytes)
 {
   std::unique_lock lock(mutex_);
+  count_use();
   // While it comes, the clock is read.
   prefetch_for_write(&entry(head_ + 1));
   if (waiter_ != AGNOCAST_NO_WAITER && !wait_for_room(lock)) return PublishOutcome::timed_out;
@@ -230,6 +231,7 @@ void PublisherCore::refresh()
   holds_.reserve(peers.size() * AGNOCAST_HOLDS_MAX);  // gather_holds() must not allocate
   peers_ = std::move(peers);
   unreachable_ = std::move(unreachable);
+  look_who_needs_care();
   seen_generation_ = generation;
   if (retention >= entry_mask_ + 1 &&
       !make_ring(static_cast<std::uint32_t>(std::bit_width(retention)))) {

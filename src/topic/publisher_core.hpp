@@ -93,6 +93,10 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void reclaim_retired() noexcept;
   /// Frees what no subscription needs. Returns how many messages that were.
   std::size_t reclaim_early();
+  /// For the control thread: reclaim_early(), unless there was a loan or a publish since the last
+  /// call. Who publishes reclaims by itself, and must not find the lock taken by a thread that the
+  /// machine has put aside. False if no message is left to free.
+  bool reclaim_if_idle();
 
   /// Gives subscriptions that were there first a moment (at most 50 ms) to connect to a publisher
   /// that publishes and leaves at once; they find what is unread once they have its area mapped.
@@ -148,10 +152,12 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
     return entries_[sequence & entry_mask_];
   }
   [[nodiscard]] std::uint64_t live_count() const noexcept { return head_ + 1 - tail_; }
+  void count_use() noexcept;
   void refresh_if_changed() noexcept;
   void refresh();
   bool add_peer(const EndpointView& view, std::vector<Peer>& peers);
   void keep_unlisted_holders(std::vector<Peer>& peers);
+  void look_who_needs_care() noexcept;
   bool wait_for_room(std::unique_lock<os::ShortLock>& lock);
   [[nodiscard]] std::uint64_t slowest_cursor(bool blocking_only);
   const agnocast_connection* find_connection(Peer& peer) const;
@@ -174,6 +180,11 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::uint32_t waiter_ = AGNOCAST_NO_WAITER;
 
   std::atomic<std::size_t> used_at_loan_{0};  ///< of the heap, by all that allocate from it
+  /// Loans and publishes; written under the lock, read by the control thread without. Relaxed: what
+  /// is missed is seen at its next look.
+  std::atomic<std::uint64_t> uses_{0};
+  std::atomic<bool> needs_care_{false};  ///< somebody unreachable or unlisted: written as uses_
+  std::uint64_t uses_seen_ = 0;          ///< by the control thread, its own
 
   os::ShortLock mutex_;  ///< guards all below, and the writing side of the ring
   std::uint64_t ring_offset_ = 0;

@@ -2,6 +2,7 @@
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <utility>
 
 #include "base/atomic.hpp"
 #include "os/failpoint.hpp"
@@ -86,6 +87,7 @@ void PublisherCore::reclaim_before_loan() noexcept
   Unheld unheld;
   {
     const std::lock_guard lock(mutex_);
+    count_use();
     if (is_large_ && live_count() != 0) {
       refresh_if_changed();
       retire_read();
@@ -138,6 +140,7 @@ std::size_t PublisherCore::reclaim_early()
       std::erase_if(peers_, [&](Peer& peer) {
         return peer.is_unlisted && (peer.area->is_gone() || find_connection(peer) == nullptr);
       });
+      look_who_needs_care();
       retire_read();
       if (!retired_.empty()) collect_unheld(unheld);
     }
@@ -145,6 +148,28 @@ std::size_t PublisherCore::reclaim_early()
     count += unheld.count;
   } while (unheld.is_full());
   return count;
+}
+
+void PublisherCore::count_use() noexcept
+{
+  uses_.store(uses_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+void PublisherCore::look_who_needs_care() noexcept
+{
+  const bool any =
+    !unreachable_.empty() ||
+    std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) { return peer.is_unlisted; });
+  needs_care_.store(any, std::memory_order_relaxed);
+}
+
+bool PublisherCore::reclaim_if_idle()
+{
+  const std::uint64_t uses = uses_.load(std::memory_order_relaxed);
+  const bool is_idle = std::exchange(uses_seen_, uses) == uses;
+  if (!is_idle && !needs_care_.load(std::memory_order_relaxed)) return true;
+  reclaim_early();
+  return retained_count() != 0;
 }
 
 }  // namespace agnocast::internal
