@@ -92,11 +92,11 @@ bool SubscriptionCore::must_refresh() const
 
 bool SubscriptionCore::retry_unreachable()
 {
+  if (!has_unreachable_.load(std::memory_order_relaxed)) return false;
   std::vector<PeerIdentity> unreachable;
   std::string why;
   {
     const std::lock_guard lock(mutex_);
-    if (unreachable_.empty()) return false;
     refresh_locked();
     unreachable = unreachable_;
     why = unreachable_why_;
@@ -127,6 +127,7 @@ void SubscriptionCore::refresh_locked()
   seen_generation_ = generation;
   starting_.clear();
   unreachable_.clear();
+  has_unreachable_.store(false, std::memory_order_relaxed);
   std::erase_if(ignored_, [&](std::uint64_t id) {
     return std::none_of(views.begin(), views.end(),
                         [&](const EndpointView& view) { return view.id == id; });
@@ -167,6 +168,13 @@ std::uint64_t SubscriptionCore::free_connection_place()
   return place;
 }
 
+void SubscriptionCore::note_unreachable(const PeerIdentity& process, std::string why)
+{
+  unreachable_.push_back(process);
+  unreachable_why_ = std::move(why);
+  has_unreachable_.store(true, std::memory_order_relaxed);
+}
+
 void SubscriptionCore::connect(const EndpointView& publisher)
 {
   auto area = context_.peers->get(publisher.process, PeerUse::messages);
@@ -176,9 +184,7 @@ void SubscriptionCore::connect(const EndpointView& publisher)
     return;
   }
   if (!area) {
-    unreachable_.push_back(publisher.process);
-    unreachable_why_ = area.failure().text;
-    return;
+    return note_unreachable(publisher.process, area.failure().text);
   }
   const auto* ring = (*area)->at<agnocast_ring>(publisher.control_offset);
   if (ring == nullptr || (*area)->is_broken()) return;  // a lie: there is nothing to read
@@ -189,11 +195,10 @@ void SubscriptionCore::connect(const EndpointView& publisher)
   }
   const std::uint64_t place = free_connection_place();
   if (place == 0) {
-    unreachable_.push_back(publisher.process);
-    unreachable_why_ =
+    return note_unreachable(
+      publisher.process,
       "no room for a connection to another publisher: the control part of this process's area is "
-      "full, or /dev/shm is";
-    return;
+      "full, or /dev/shm is");
   }
   const bool both_transient = endpoint_.durability == AGNOCAST_TRANSIENT_LOCAL &&
                               publisher.durability == AGNOCAST_TRANSIENT_LOCAL;

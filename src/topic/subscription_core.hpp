@@ -111,6 +111,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   Status start();
   Taken take_next(bool newest, std::uint64_t published_until_ns);
   void refresh_locked();
+  void note_unreachable(const PeerIdentity& process, std::string why);
   void connect(const EndpointView& publisher);
   [[nodiscard]] bool must_refresh() const;
   std::uint64_t free_connection_place();
@@ -142,6 +143,9 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   /// control thread notices if they die before it is.
   std::vector<std::shared_ptr<PeerArea>> starting_;
   std::vector<PeerIdentity> unreachable_;  ///< processes that could not be mapped
+  /// unreachable_ has any. Written under the lock; the control thread reads it without, so that a
+  /// subscription that polls never finds the lock taken. Relaxed: it looks again.
+  std::atomic<bool> has_unreachable_{false};
   std::string unreachable_why_;
   Once unreachable_said_;
   std::vector<std::uint64_t> ignored_;  ///< publishers that wrote something impossible
