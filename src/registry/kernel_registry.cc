@@ -8,7 +8,6 @@
 #include <cerrno>
 
 #include "base/atomic.hpp"
-#include "base/log.hpp"
 #include "ledger/ledger.h"
 #include "memory/peer.hpp"
 #include "os/device.hpp"
@@ -257,16 +256,7 @@ void KernelRegistry::remove_endpoint(const EndpointTicket& ticket) noexcept
 
 void KernelRegistry::change(const Change& change) noexcept
 {
-  try {
-    {
-      const std::lock_guard lock(changes_mutex_);
-      changes_.push_back(change);
-      has_changes_ = true;
-    }
-    make_changes();
-  } catch (const std::bad_alloc&) {
-    log_warning("no memory to change the registry");
-  }
+  changes_.add(change, make);
 }
 
 // The kernel removes the records of the dead before a peer may have noticed a death, and then
@@ -292,22 +282,20 @@ bool KernelRegistry::settle() noexcept
 {
   try {
     clean_up_after_vanished();
-    return !has_changes_ || make_changes();
   } catch (const std::bad_alloc&) {
     return false;
   }
+  return changes_.settle(make);
 }
 
-bool KernelRegistry::make_changes()
+bool KernelRegistry::make(std::vector<Change>& changes)
 {
-  const std::lock_guard lock(changes_mutex_);
-  while (!changes_.empty()) {
-    Change& first = changes_.front();
+  while (!changes.empty()) {
+    Change& first = changes.front();
     const int error = call(first.command, &first.args);
     if (error == EMFILE || error == ENFILE || error == ENOMEM) return false;  // may pass
-    changes_.erase(changes_.begin());
+    changes.erase(changes.begin());
   }
-  has_changes_ = false;
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return true;
 }

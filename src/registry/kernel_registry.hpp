@@ -10,20 +10,19 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "abi/kernel_interface.h"
-#include "base/check.hpp"
+#include "registry/late_changes.hpp"
 #include "registry/pages.hpp"
 #include "registry/registry.hpp"
 
 namespace agnocast::internal {
 
-class KernelRegistry final : public Registry
+class KernelRegistry final : public PagedRegistry
 {
  public:
   explicit KernelRegistry(const Settings& settings) : settings_(settings) {}
@@ -45,20 +44,6 @@ class KernelRegistry final : public Registry
   void close_endpoint(const EndpointTicket& ticket) noexcept override;
   void remove_endpoint(const EndpointTicket& ticket) noexcept override;
   bool settle() noexcept override;
-  [[nodiscard]] std::optional<std::uint32_t> find_topic(std::string_view name) const override
-  {
-    return pages_.find_topic(name);
-  }
-  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
-  {
-    AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
-    return &pages_.raw()->topics[topic].generation;
-  }
-  [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
-                                                    agnocast_endpoint_kind kind) const override
-  {
-    return pages_.endpoints(topic, kind);
-  }
 
  private:
   /// The domain's turn, had while it lives.
@@ -72,13 +57,12 @@ class KernelRegistry final : public Registry
   Status adopt(const agnocast_enter_args& args);
   Result<std::unique_ptr<Turn>> take_turn();
   void change(const Change& change) noexcept;
-  bool make_changes();
+  static bool make(std::vector<Change>& changes);
   void clean_up_after_vanished();
   Failure explain(int error, const std::string& what) const;
 
   const Settings settings_;
   Permissions permissions_;
-  RegistryPages pages_{nullptr};
   WindowSetting window_{};
   std::mutex turn_mutex_;  ///< the kernel tells processes apart, this their threads
 
@@ -86,9 +70,7 @@ class KernelRegistry final : public Registry
   std::vector<PeerIdentity> known_;  ///< who was there at the last look
   std::uint64_t seen_generation_ = 0;
 
-  std::mutex changes_mutex_;
-  std::vector<Change> changes_;  ///< still to be made, the oldest first
-  std::atomic<bool> has_changes_{false};
+  LateChanges<Change> changes_;
 };
 
 }  // namespace agnocast::internal

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/check.hpp"
 #include "registry/registry.hpp"
 
 namespace agnocast::internal {
@@ -31,6 +32,29 @@ class RegistryPages
  private:
   [[nodiscard]] std::optional<PeerIdentity> process(std::uint32_t index) const;
   const agnocast_registry* pages_;
+};
+
+/// What every host answers from its pages.
+class PagedRegistry : public Registry
+{
+ public:
+  [[nodiscard]] std::optional<std::uint32_t> find_topic(std::string_view name) const override
+  {
+    return pages_.find_topic(name);
+  }
+  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
+  {
+    AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
+    return &pages_.raw()->topics[topic].generation;
+  }
+  [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
+                                                    agnocast_endpoint_kind kind) const override
+  {
+    return pages_.endpoints(topic, kind);
+  }
+
+ protected:
+  RegistryPages pages_{nullptr};
 };
 
 }  // namespace agnocast::internal

@@ -299,41 +299,25 @@ Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,
 
 void UserRegistry::change(const Change& change) noexcept
 {
-  try {
-    {
-      const std::lock_guard lock(changes_mutex_);
-      changes_.push_back(change);
-      has_changes_ = true;
-    }
-    make_changes();
-  } catch (const std::bad_alloc&) {
-    log_warning("no memory to change the registry");
-  }
+  changes_.add(change, [this](std::vector<Change>& changes) { return make(changes); });
 }
 
 bool UserRegistry::settle() noexcept
 {
-  try {
-    return !has_changes_ || make_changes();
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+  return changes_.settle([this](std::vector<Change>& changes) { return make(changes); });
 }
 
-bool UserRegistry::make_changes()
+bool UserRegistry::make(std::vector<Change>& changes)
 {
-  const std::lock_guard changing(changes_mutex_);
-  if (changes_.empty()) return true;
   auto locked = lock(false);
   // Without a registry there is nothing to change; what stands in the way otherwise may pass.
   if (!locked && !is_gone()) return false;
   if (locked) {
-    for (const Change& change : changes_) {
+    for (const Change& change : changes) {
       change.make(&(*locked)->ledger, change.ticket.index, change.ticket.id);
     }
   }
-  changes_.clear();
-  has_changes_ = false;
+  changes.clear();
   return true;
 }
 

@@ -11,21 +11,20 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "base/check.hpp"
 #include "ledger/ledger.h"
 #include "os/bus_guard.hpp"
 #include "os/file.hpp"
+#include "registry/late_changes.hpp"
 #include "registry/pages.hpp"
 #include "registry/registry.hpp"
 
 namespace agnocast::internal {
 
-class UserRegistry final : public Registry
+class UserRegistry final : public PagedRegistry
 {
  public:
   UserRegistry(const Settings& settings, const Permissions& permissions)
@@ -57,20 +56,6 @@ class UserRegistry final : public Registry
     change({agnocast_ledger_remove_endpoint, ticket});
   }
   bool settle() noexcept override;
-  [[nodiscard]] std::optional<std::uint32_t> find_topic(std::string_view name) const override
-  {
-    return pages_.find_topic(name);
-  }
-  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
-  {
-    AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
-    return &pages_.raw()->topics[topic].generation;
-  }
-  [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
-                                                    agnocast_endpoint_kind kind) const override
-  {
-    return pages_.endpoints(topic, kind);
-  }
 
  private:
   /// The registry's lock, held while it lives.
@@ -88,7 +73,7 @@ class UserRegistry final : public Registry
   };
 
   void change(const Change& change) noexcept;
-  bool make_changes();
+  bool make(std::vector<Change>& changes);
   Result<std::unique_ptr<Locked>> lock(bool create);
   [[nodiscard]] bool may_be_half_made() const;
   Result<bool> map(Locked& locked);
@@ -107,15 +92,12 @@ class UserRegistry final : public Registry
   Settings settings_;
   Permissions permissions_;
   std::mutex mutex_;
-  RegistryPages pages_{nullptr};
   os::BusGuard guard_;
   std::uint64_t inode_ = 0;
   WindowSetting window_{};    ///< as it was when we opened it
   std::uint64_t own_id_ = 0;  ///< of this process's record, once it has one
 
-  std::mutex changes_mutex_;     ///< taken before mutex_
-  std::vector<Change> changes_;  ///< still to be made, the oldest first
-  std::atomic<bool> has_changes_{false};
+  LateChanges<Change> changes_;
 };
 
 }  // namespace agnocast::internal

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <string>
 #include <vector>
 
 #include "support/process.hpp"
@@ -134,6 +136,20 @@ TEST(WithoutTheModule, TheFileServesUnlessTheModuleIsAskedFor)
   EXPECT_EQ(joins_with("auto"), "file");
   EXPECT_EQ(joins_with("user"), "file");
   EXPECT_NE(joins_with("kernel").find("load it with 'modprobe agnocast'"), std::string::npos);
+}
+
+// Run once a module is loaded that says it is of another release (tests/kmod/run builds one).
+TEST(AnotherRelease, OfTheModuleIsNotUsed)
+{
+  std::string release;
+  std::getline(std::ifstream("/sys/module/agnocast/version") >> std::ws, release);
+  if (release != "99.0.0") GTEST_SKIP() << "the module is of release '" << release << "'";
+  EXPECT_EQ(joins_with("auto"), "file");
+  EXPECT_EQ(joins_with("user"), "file");
+  const std::string error = joins_with("kernel");
+  EXPECT_NE(error.find("interface version 99"), std::string::npos) << error;
+  EXPECT_NE(error.find("load the one of the same release"), std::string::npos) << error;
+  EXPECT_TRUE(DomainView().snapshot().processes.empty());
 }
 
 double microseconds_of(const std::function<void()>& work)
