@@ -1,5 +1,9 @@
 # Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
-find_package(CLI11 REQUIRED)
+find_package(CLI11 QUIET)
+if(NOT CLI11_FOUND)
+  agnocast_leave_out("the storm of random kills" CLI11 libcli11-dev)
+  return()
+endif()
 
 # The actors see the public interface only; the conductor is not even linked with the library.
 add_executable(agnocast_storm_actor storm/actor.cc storm/ends.cc storm/stable_actor.cc)
