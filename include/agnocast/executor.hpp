@@ -30,7 +30,8 @@ struct SpinOptions
 };
 
 /// Runs the callbacks of the node's subscriptions in the calling thread until shutdown(). What a
-/// callback throws leaves spin(). One thread at a time spins a node.
+/// callback throws leaves spin(). Keeps the node meanwhile. If several threads spin one node, its
+/// callbacks run side by side, also one with itself.
 AGNOCAST_PUBLIC void spin(const std::shared_ptr<Node>& node, const SpinOptions& options = {});
 
 /// Runs the callbacks of all messages that are there now and returns; does not wait.

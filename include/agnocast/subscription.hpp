@@ -42,7 +42,11 @@ class AGNOCAST_PUBLIC SubscriptionBase
  public:
   SubscriptionBase(const SubscriptionBase&) = delete;
   SubscriptionBase& operator=(const SubscriptionBase&) = delete;
-  /// Leaves the topic. Messages taken from it stay valid for as long as they are held.
+  /// Leaves the topic. Messages taken from it stay valid for as long as they are held. When this
+  /// returns, the callback neither runs nor will run, and is destroyed: the destructor waits for a
+  /// call that another thread is in. Not if it is called from inside of the callback, nor if that
+  /// other thread waits, in the destructor of a subscription, for a callback of this thread to
+  /// return. So hold no lock here that the callback takes.
   virtual ~SubscriptionBase();
 
   [[nodiscard]] std::string topic_name() const;

@@ -66,8 +66,11 @@ constexpr std::uint64_t any_time = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 
-void spin(const std::shared_ptr<Node>& node, const SpinOptions& options)
+// Each keeps the node: a callback may drop the caller's reference, which is only referred to.
+
+void spin(const std::shared_ptr<Node>& caller_s_node, const SpinOptions& options)
 {
+  const std::shared_ptr<Node> node = caller_s_node;
   internal::NodeCore& core = *node->core();
   while (ok()) {
     core.run_callbacks(any_number, any_time);
@@ -75,15 +78,18 @@ void spin(const std::shared_ptr<Node>& node, const SpinOptions& options)
   }
 }
 
-void spin_some(const std::shared_ptr<Node>& node)
+void spin_some(const std::shared_ptr<Node>& caller_s_node)
 {
+  const std::shared_ptr<Node> node = caller_s_node;
   const auto now = static_cast<std::uint64_t>(internal::os::monotonic_ns());
   while (ok() && node->core()->run_callbacks(any_number, now) != 0) {
   }
 }
 
-bool spin_once(const std::shared_ptr<Node>& node, std::optional<std::chrono::nanoseconds> timeout)
+bool spin_once(const std::shared_ptr<Node>& caller_s_node,
+               std::optional<std::chrono::nanoseconds> timeout)
 {
+  const std::shared_ptr<Node> node = caller_s_node;
   internal::NodeCore& core = *node->core();
   const std::int64_t deadline = internal::deadline_after(timeout);
   for (;;) {

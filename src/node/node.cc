@@ -1,6 +1,8 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "agnocast/node.hpp"
 
+#include <algorithm>
+
 #include "base/epoch.hpp"
 #include "base/log.hpp"
 #include "node/failure.hpp"
@@ -59,13 +61,19 @@ WaitSetCore& NodeCore::wait_set()
 
 void NodeCore::remove_callback(const SubscriptionCore& subscription)
 {
-  std::vector<std::shared_ptr<SpunSubscription>> removed;  // destroyed without the lock
-  const std::lock_guard lock(mutex_);
-  std::erase_if(spun_, [&](auto& spun) {
-    if (spun->subscription.lock().get() != &subscription) return false;
-    removed.push_back(std::move(spun));
-    return true;
-  });
+  std::shared_ptr<SpunSubscription> removed;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto place = std::find_if(spun_.begin(), spun_.end(), [&](const auto& spun) {
+      return spun->subscription.lock().get() == &subscription;
+    });
+    if (place == spun_.end()) return;
+    removed = std::move(*place);
+    spun_.erase(place);
+  }
+  removed->gate.close();
+  // A round that is under way may still know it, but not what the callback captured.
+  if (removed->gate.is_empty()) removed->callback = nullptr;
 }
 
 std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_until_ns)
@@ -86,6 +94,8 @@ std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_un
     if (count == most) break;
     // Held here, and nowhere else: the callback may destroy its own subscription.
     const auto spun = std::move(place);
+    const CallbackGate::Run run(spun->gate);
+    if (!run.is_allowed()) continue;
     const auto subscription = spun->subscription.lock();
     if (subscription == nullptr || subscription->epoch() != current_epoch()) continue;
     const Taken taken = subscription->take(false, published_until_ns);

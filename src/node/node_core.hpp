@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agnocast/subscription.hpp"
+#include "node/callback_gate.hpp"
 #include "topic/wait_set_core.hpp"
 
 namespace agnocast::internal {
@@ -17,6 +18,7 @@ struct SpunSubscription
 {
   std::weak_ptr<SubscriptionCore> subscription;
   ErasedCallback callback;
+  CallbackGate gate;  ///< a message is taken, and the callback called, only inside
   bool hold_limit_said = false;
 };
 
@@ -38,7 +40,8 @@ class NodeCore
 
   void add_callback(const std::shared_ptr<SubscriptionCore>& subscription, ErasedCallback callback);
 
-  /// Forgets the callback; one that is running is destroyed when it returns.
+  /// No call of the callback begins from now on, and none runs in another thread when this returns
+  /// (but see CallbackGate). The callback is destroyed, or when it returns if it runs in this thread.
   void remove_callback(const SubscriptionCore& subscription);
 
   /// Runs the callback of one message of each subscription that has any that was published until

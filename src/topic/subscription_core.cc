@@ -118,7 +118,7 @@ void SubscriptionCore::refresh_if_changed()
 
 void SubscriptionCore::refresh_locked()
 {
-  if (closed_.load(std::memory_order_relaxed)) return;
+  if (is_closed()) return;
   // Before the records are read: what changes after this is seen at the next look. Pairs with the
   // fence after the registry's stores.
   const std::uint64_t generation = load_seq_cst(*generation_);
@@ -324,6 +324,7 @@ Taken SubscriptionCore::take(bool newest, std::uint64_t published_until_ns)
 Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
 {
   const std::lock_guard lock(mutex_);
+  if (is_closed()) return {};
   if (published_until_ns != ~std::uint64_t{0}) {
     published_until_ns -= static_cast<std::uint64_t>(context_.clock_offset_ns);
   }
@@ -375,6 +376,7 @@ void SubscriptionCore::measure_delay(std::uint64_t publish_time_ns) noexcept
 bool SubscriptionCore::is_ready()
 {
   const std::lock_guard lock(mutex_);
+  if (is_closed()) return false;
   if (must_refresh()) refresh_locked();
   if (held_count() >= hold_limit_) {
     wants_room_.store(true);
@@ -386,6 +388,7 @@ bool SubscriptionCore::is_ready()
 bool SubscriptionCore::has_unread()
 {
   const std::lock_guard lock(mutex_);
+  if (is_closed()) return false;
   if (must_refresh()) refresh_locked();
   return has_unread_locked();
 }
@@ -406,7 +409,7 @@ void SubscriptionCore::release(ReceivedHandle& handle) noexcept
   // From here on the connection may be gone.
   if (draining && !closed_.load(std::memory_order_relaxed)) {
     const std::lock_guard lock(mutex_);
-    drop_finished_locked();
+    if (!is_closed()) drop_finished_locked();
   }
   // Counted first, then asked whether somebody wants room; who wants room says so first, then looks
   // at the count. Both seq_cst, so one of the two sees the other.
@@ -430,9 +433,9 @@ void SubscriptionCore::close()
     on_room_ = nullptr;
     for (const auto& connection : connections_) connection->skip_all();
     self_ = shared_from_this();
+    closed_.store(true);  // seq_cst: see release()
   }
   AGNOCAST_FAILPOINT("subscription.closing");
-  closed_.store(true);  // seq_cst: see release()
   if (held_count() != 0) {
     context_.registry->close_endpoint(ticket_);
     AGNOCAST_FAILPOINT("subscription.closed_holding");

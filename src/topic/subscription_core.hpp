@@ -6,6 +6,8 @@
 // 1. The list of connections only grows; a connection that is out of use (publisher_id 0) keeps its
 //    place and is used again, so that a publisher that walks the list misses nobody.
 // 2. The endpoint stays registered while a message of it is held, also after close().
+// 3. Nothing is taken and no connection opened after close(): whoever still has the core finds it
+//    empty. So the holds only become fewer from then on, and connections stay until there are none.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -114,6 +116,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void note_unreachable(const PeerIdentity& process, std::string why);
   void connect(const EndpointView& publisher);
   [[nodiscard]] bool must_refresh() const;
+  /// Under the lock.
+  [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   std::uint64_t free_connection_place();
   void drop_finished_locked();
   void drop_broken_locked();
@@ -154,8 +158,10 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> rejected_{0};
   std::atomic<bool> wants_room_{false};
-  std::atomic<std::uint32_t> taken_{0};  ///< changed under the lock, and only while not closed
+  std::atomic<std::uint32_t> taken_{0};  ///< changed under the lock, and only while not closed_
   std::atomic<std::uint32_t> released_{0};
+  /// Set once, under the lock, which every entry that takes or connects asks under. release() reads
+  /// it without.
   std::atomic<bool> closed_{false};
   std::atomic<bool> finished_{false};
   std::shared_ptr<SubscriptionCore> self_;  ///< while closed and messages are held
