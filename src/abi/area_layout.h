@@ -108,7 +108,10 @@ struct agnocast_ring
   uint32_t reserved0;
   uint64_t description; /* offset of the message type's agnocast_description; 0: none */
   uint64_t moved_parts; /* how many parts the audit moved into the shared heap so far */
-  uint32_t reserved2[8];
+  /* How many messages are live at most when a publish has returned: a reader of this depth or more
+   * need not look whether it is further behind. */
+  uint64_t live_max;
+  uint32_t reserved2[6];
   uint64_t head __attribute__((aligned(64))); /* last published sequence; 0: none */
   uint64_t tail;                              /* oldest sequence still takeable; first is 1 */
   uint64_t entries; /* offset of the entries, a multiple of 64, plus log2 of how many there are */
@@ -139,8 +142,8 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_subscription) == 128, "subscription");
 
 /* One for each subscription and publisher, in the subscriber's area.
  * Invariants: 1. cursor only grows while publisher_id stays. 2. A message of which the sequence
- * stands in holds[0..holds_end) is not freed. 3. holds_end only grows, before a hold above it is
- * set. */
+ * stands in holds[0..holds_end) is not freed. 3. holds_end is above a hold before
+ * it is set; it is set back only over holds that are 0. */
 struct agnocast_connection
 {
   uint64_t publisher_id __attribute__((aligned(64))); /* 0: no connection any more */
@@ -157,11 +160,11 @@ static_assert(offsetof(struct agnocast_connection, holds) == AGNOCAST_HOLDS_OFFS
 #endif
 
 #define AGNOCAST_ANNOUNCEMENT_MAGIC 0x31434e4e41534741ull /* "AGSANNC1" */
-/* What a new publisher puts into the queue of a process that subscribes to its topic. */
+/* What a new endpoint puts into the queues of the processes at the other end of its topic. */
 struct agnocast_announcement
 {
   uint64_t magic;
-  uint64_t publisher_id;
+  uint64_t endpoint_id;
   uint64_t process_id;
   uint64_t area_address;
   uint64_t area_bytes;

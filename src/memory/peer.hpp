@@ -58,6 +58,16 @@ class PeerArea
   /// Nothing that the owner wrote counts any more.
   [[nodiscard]] bool is_gone() const noexcept { return is_broken() || is_dead(); }
   [[nodiscard]] bool has_broken_doorbell() const noexcept { return bell_guard_.is_broken(); }
+  /// Whether to wait a moment for its subscriptions to connect when a publisher leaves: not again
+  /// for one that let somebody wait in vain, until it connects to a publisher of this process.
+  [[nodiscard]] bool has_patience() const noexcept
+  {
+    return has_patience_.load(std::memory_order_relaxed);
+  }
+  void set_patience(bool has) const noexcept
+  {
+    has_patience_.store(has, std::memory_order_relaxed);
+  }
   /// For what is said once about this process however often it misbehaves.
   [[nodiscard]] bool first_complaint() const noexcept { return complained_.first(); }
 
@@ -107,6 +117,7 @@ class PeerArea
   const Area* own_ = nullptr;                           ///< if it is the own one
   mutable std::atomic<std::uint64_t> readable_end_{0};  ///< offset below which the heap is open
   mutable std::atomic<bool> marked_dead_{false};
+  mutable std::atomic<bool> has_patience_{true};
   os::BusGuard area_guard_, bell_guard_;
   mutable Once complained_;
 };

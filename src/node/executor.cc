@@ -4,6 +4,7 @@
 #include <csignal>
 #include <limits>
 
+#include "base/stop.hpp"
 #include "node/node_core.hpp"
 #include "node/stop.hpp"
 #include "os/futex.hpp"
@@ -12,8 +13,6 @@
 namespace agnocast {
 
 namespace internal {
-
-std::atomic<bool> stop_requested{false};
 
 std::int64_t deadline_after(std::optional<std::chrono::nanoseconds> timeout)
 {

@@ -1,16 +1,13 @@
-// The process's request to stop, and deadlines.
+// Deadlines.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 
 namespace agnocast::internal {
-
-extern std::atomic<bool> stop_requested;
 
 /// In nanoseconds of CLOCK_MONOTONIC; negative: never.
 std::int64_t deadline_after(std::optional<std::chrono::nanoseconds> timeout);

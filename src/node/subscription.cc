@@ -7,6 +7,7 @@
 #include "agnocast/wait_set.hpp"
 #include "base/epoch.hpp"
 #include "base/log.hpp"
+#include "base/stop.hpp"
 #include "node/endpoint.hpp"
 #include "node/failure.hpp"
 #include "node/received.hpp"

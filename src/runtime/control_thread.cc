@@ -109,6 +109,7 @@ void ControlThread::wait_for_work()
 void ControlThread::work()
 {
   receive_announcements();
+  prepare();
   watch_new_peers();
   look_for_deaths();
   complain_of_broken();
@@ -171,8 +172,13 @@ void ControlThread::receive_announcements()
   if (!any) return;
   AGNOCAST_FAILPOINT("announce.received");
   // What it says is taken from the registry, not from the message: anybody may write into a queue.
-  for (const auto& subscription : runtime_->subscriptions()) subscription->refresh_if_changed();
-  runtime_->ring_own_doorbells();
+}
+
+// Publishers learn who reads, and subscriptions who publishes; on the message path nobody looks.
+void ControlThread::prepare()
+{
+  for (const auto& publisher : runtime_->publishers()) publisher->prepare_if_changed();
+  for (const auto& subscription : runtime_->subscriptions()) subscription->prepare_if_changed();
 }
 
 void ControlThread::watch_new_peers()
@@ -242,7 +248,7 @@ void ControlThread::look_for_deaths()
       // What it published last stays readable to who is connected: so connect before the records of
       // its publishers go.
       for (const auto& subscription : runtime_->subscriptions()) {
-        subscription->refresh_if_changed();
+        subscription->prepare_if_changed();
       }
     }
     any = true;
@@ -251,7 +257,7 @@ void ControlThread::look_for_deaths()
   }
   if (!any) return;
   AGNOCAST_FAILPOINT("death.cleaned");
-  for (const auto& subscription : runtime_->subscriptions()) subscription->refresh_if_changed();
+  for (const auto& subscription : runtime_->subscriptions()) subscription->prepare_if_changed();
   runtime_->ring_own_doorbells();
 }
 

@@ -50,6 +50,7 @@ class ControlThread
   void work();
   [[nodiscard]] bool has_ended(const PeerArea& peer);
   void receive_announcements();
+  void prepare();
   void watch_new_peers();
   void look_for_deaths();
   void complain_of_broken();

@@ -214,6 +214,8 @@ Status Runtime::enter_registry()
   context_.area = area_.get();
   context_.ticket = *ticket;
   context_.clock_offset_ns = os::monotonic_offset_ns();
+  context_.poke = []() noexcept { instance().control_thread_.poke(); };
+  context_.reclaim_all = []() noexcept { instance().reclaim_all(); };
   return Nothing{};
 }
 
@@ -271,7 +273,7 @@ void Runtime::leave()
   const std::lock_guard lock(join_mutex_);
   left_ = true;
   if (!joined_.load(std::memory_order_relaxed)) return;
-  for (const auto& publisher : publishers()) publisher->wait_for_readers();
+  for (const auto& publisher : publishers()) publisher->wait_for_last_readers();
   AGNOCAST_FAILPOINT("leave.begin");
   os::unlink_queue(queue_name(area_->process()));
   AGNOCAST_FAILPOINT("leave.queue_unlinked");
@@ -291,29 +293,37 @@ Result<std::shared_ptr<PublisherCore>> Runtime::create_publisher(PublisherSetup 
     std::erase_if(publishers_, [](const auto& weak) { return weak.expired(); });
     publishers_.push_back(*core);
   }
-  announce(**core);
+  // Those of this process need no announcement.
+  for (const auto& subscription : subscriptions()) {
+    if (subscription->topic() == (*core)->topic()) subscription->prepare_if_changed();
+  }
+  announce((*core)->id(), (*core)->topic(), AGNOCAST_SUBSCRIPTION);
   control_thread_.poke();
+  (*core)->wait_for_readers();
   return core;
 }
 
-void Runtime::announce(const PublisherCore& publisher)
+// To the other ends of a topic: so that they know of the endpoint before the first message.
+void Runtime::announce(std::uint64_t endpoint, std::uint32_t topic, agnocast_endpoint_kind to)
 {
   agnocast_announcement announcement = {};
   announcement.magic = AGNOCAST_ANNOUNCEMENT_MAGIC;
-  announcement.publisher_id = publisher.id();
+  announcement.endpoint_id = endpoint;
   announcement.process_id = context_.ticket.id;
   announcement.area_address = reinterpret_cast<std::uintptr_t>(area_->base());
   announcement.area_bytes = area_->header().slot_bytes;
   announcement.slot = area_->slot();
-  announcement.topic = publisher.topic();
-  for (const PeerIdentity& process : publisher.subscriber_processes()) {
-    if (process.process_id == context_.ticket.id) continue;
+  announcement.topic = topic;
+  std::vector<std::uint64_t> told = {context_.ticket.id};
+  for (const EndpointView& view : registry_->endpoints(topic, to)) {
+    const PeerIdentity& process = view.process;
+    if (std::find(told.begin(), told.end(), process.process_id) != told.end()) continue;
+    told.push_back(process.process_id);
     // A process without a queue, or with a full one, learns from the generation.
     AGNOCAST_FAILPOINT("announce.before");
     os::send_to_queue(queue_name(process.process), &announcement, sizeof announcement);
     AGNOCAST_FAILPOINT("announce.sent");
   }
-  const_cast<PublisherCore&>(publisher).wake_all();
 }
 
 Result<std::shared_ptr<SubscriptionCore>> Runtime::create_subscription(EndpointRequest endpoint,
@@ -327,6 +337,10 @@ Result<std::shared_ptr<SubscriptionCore>> Runtime::create_subscription(EndpointR
     std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
     subscriptions_.push_back(*core);
   }
+  for (const auto& publisher : publishers()) {
+    if (publisher->topic() == (*core)->topic()) publisher->prepare_if_changed();
+  }
+  announce((*core)->id(), (*core)->topic(), AGNOCAST_PUBLISHER);
   control_thread_.poke();
   return core;
 }
@@ -395,6 +409,20 @@ void Runtime::ring_own_doorbells() noexcept
 void Runtime::wake_all_wait_sets() noexcept
 {
   ring_own_doorbells();
+}
+
+void Runtime::reclaim_all() noexcept
+{
+  try {
+    std::size_t freed = 0;
+    const auto all = publishers();
+    for (const auto& publisher : all) freed += publisher->reclaim_early();
+    for (const auto& publisher : all) {
+      if (freed == 0) publisher->give_up_surplus();
+    }
+  } catch (const std::bad_alloc&) {
+    // No private memory either: then there is nothing that can be done here.
+  }
 }
 
 std::string Runtime::holders()

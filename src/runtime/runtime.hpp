@@ -103,6 +103,9 @@ class Runtime
   [[nodiscard]] std::uint64_t pid_namespace() const noexcept { return pid_namespace_; }
   /// Makes every wait set and waiting publisher look again.
   void ring_own_doorbells() noexcept;
+  /// Frees what the publishers of this process keep without need, and then what only others' depth
+  /// keeps: the heap cannot grow.
+  void reclaim_all() noexcept;
   /// For the message of a full heap: who holds what.
   std::string holders();
 
@@ -113,7 +116,7 @@ class Runtime
   Status reserve_window(const WindowSetting& wanted);
   Result<std::string> make_process(std::uint32_t slot);
   Result<std::string> free_name();
-  void announce(const PublisherCore& publisher);
+  void announce(std::uint64_t endpoint, std::uint32_t topic, agnocast_endpoint_kind to);
 
   static void install_fork_handlers();
   static void before_fork();

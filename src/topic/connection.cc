@@ -12,6 +12,7 @@ namespace agnocast::internal {
 
 namespace {
 constexpr int steps_max = 256;
+constexpr std::uint32_t holds_end_min = 8;  // below it, holds_end is not set back
 }
 
 Connection::Connection(Context& context, const ConnectionSetup& setup,
@@ -32,10 +33,14 @@ Connection::Connection(Context& context, const ConnectionSetup& setup,
   switch (start) {
     case Start::first:
       break;
-    case Start::oldest:
+    case Start::oldest: {
+      const std::uint64_t next = head() + 1;
+      const std::uint64_t kept = std::min({setup_.depth, setup_.publisher_depth, next - 1});
       // Pairs with retire_oldest(). At least 1, and no more than what comes next.
-      cursor_ = std::clamp<std::uint64_t>(load_acquire(ring_->tail), 1, head() + 1);
+      cursor_ = std::clamp<std::uint64_t>(load_acquire(ring_->tail), next - kept, next);
+      owed_from_ = next;
       break;
+    }
     case Start::next:
       cursor_ = head() + 1;
       break;
@@ -48,6 +53,8 @@ Connection::Connection(Context& context, const ConnectionSetup& setup,
   // Last, so that who finds the id finds the cursor. Pairs with the load in find_connection().
   store_seq_cst(shared_.publisher_id, publisher_id_);
   AGNOCAST_FAILPOINT("connection.opened");
+  // What was published before the publisher could see the connection may be gone, and is no loss.
+  if (start == Start::next) move_cursor(head() + 1);
 }
 
 void Connection::disconnect() noexcept
@@ -117,9 +124,39 @@ bool Connection::skip_gone() noexcept
     std::max(cursor_ + 1, load_acquire(ring_->tail));  // pairs with retire_oldest()
   next = std::min(next, head + 1);
   if (head - next > entry_mask_ && next <= head) next = head - entry_mask_;
-  lost_ += next - cursor_;
-  move_cursor(next);
+  skip_to(next);
   return true;
+}
+
+void Connection::skip_to(std::uint64_t sequence) noexcept
+{
+  const std::uint64_t owed = std::max(cursor_, owed_from_);
+  if (sequence > owed) lost_ += sequence - owed;
+  move_cursor(sequence);
+}
+
+// Called when the message of the cursor is there: true if it is older than the depth allows, and was
+// skipped with all that are. Only when others made the publisher keep more than our depth is its head
+// looked at: a reader that polls would take that line from it each time.
+bool Connection::skip_beyond_depth() noexcept
+{
+  // Pairs with the store in PublisherCore::ask_for_readers, which is before the mark that was read.
+  if (load_relaxed(ring_->live_max) <= setup_.depth) return false;
+  const std::uint64_t head = this->head();
+  if (head < cursor_ || head - cursor_ < setup_.depth) return false;
+  skip_to(head + 1 - setup_.depth);
+  return true;
+}
+
+void Connection::skip_one() noexcept
+{
+  skip_to(cursor_ + 1);
+}
+
+std::uint64_t Connection::unread_count() const noexcept
+{
+  const std::uint64_t head = this->head();
+  return broken_ || head < cursor_ ? 0 : std::min(head + 1 - cursor_, setup_.depth);
 }
 
 const agnocast_ring_entry* Connection::next_entry() noexcept
@@ -141,7 +178,10 @@ const agnocast_ring_entry* Connection::next_entry() noexcept
     // Pairs with the stores in publish(), retire_oldest() and make_ring(). Of ring.head nothing is
     // read here: a reader that polls would take that line from the publisher each time.
     const std::uint64_t mark = load_acquire(entry.mark);
-    if (mark == cursor_) return &entry;
+    if (mark == cursor_) {
+      if (skip_beyond_depth()) continue;
+      return &entry;
+    }
     if (mark == AGNOCAST_ENTRIES_MOVED) {
       const std::uint64_t left = entries_word_;
       if (!locate_entries() || entries_word_ == left) {
@@ -169,17 +209,33 @@ std::optional<Connection::Peeked> Connection::peek() noexcept
 
 std::optional<std::uint32_t> Connection::reserve_hold() noexcept
 {
-  for (std::uint32_t hold = 0; hold < setup_.hold_limit; ++hold) {
+  const std::uint32_t first = likely_free_.load(std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < setup_.hold_limit; ++i) {
+    const std::uint32_t hold = first + i < setup_.hold_limit ? first + i : first + i - setup_.hold_limit;
     // Pairs with the store in release_hold(): the handle of a hold that is free is free too.
     if (load_acquire(hold_of(shared_, hold)) != 0) continue;
-    // Before the hold is set. Pairs with the load in gather_holds().
-    if (hold >= load_relaxed(shared_.holds_end)) {
-      store_seq_cst(shared_.holds_end, hold + 1);
-      AGNOCAST_FAILPOINT("take.holds_grown");
-    }
+    likely_free_.store(hold + 1 < setup_.hold_limit ? hold + 1 : 0, std::memory_order_relaxed);
+    set_holds_end(hold);
     return hold;
   }
   return std::nullopt;
+}
+
+// Before that hold is set: so that the publisher looks at it, and not for ever at as many as there
+// were once. A publisher that sees an end from before this looked before the hold was set: (C) before
+// (D) of the retire race, so (E) sees that the message is retired.
+void Connection::set_holds_end(std::uint32_t hold) noexcept
+{
+  const std::uint32_t end = load_relaxed(shared_.holds_end);
+  std::uint32_t wanted = std::max(end, hold + 1);
+  // Pairs with release_hold(). Nobody sets a hold meanwhile: that is done under our lock.
+  while (wanted > hold + 1 && wanted > holds_end_min &&
+         load_acquire(hold_of(shared_, wanted - 1)) == 0) {
+    --wanted;
+  }
+  if (wanted == end) return;
+  store_seq_cst(shared_.holds_end, wanted);  // pairs with the load in note_holds()
+  AGNOCAST_FAILPOINT("take.holds_grown");
 }
 
 bool Connection::is_held() const noexcept
@@ -203,7 +259,7 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
     store_seq_cst(hold_of(shared_, *hold), cursor_);  // (D) of the retire race
     AGNOCAST_FAILPOINT("take.held");
     if (load_seq_cst(entry->mark) != cursor_) {                  // (E) of the retire race
-      store_release(hold_of(shared_, *hold), std::uint64_t{0});  // pairs with gather_holds()
+      store_release(hold_of(shared_, *hold), std::uint64_t{0});  // pairs with note_holds()
       AGNOCAST_FAILPOINT("take.missed");
       continue;
     }
@@ -228,7 +284,10 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
 
 void Connection::release_hold(std::uint32_t hold) noexcept
 {
-  // After all reads of the message. Pairs with the loads in gather_holds() and reserve_hold().
+  if (hold < likely_free_.load(std::memory_order_relaxed)) {
+    likely_free_.store(hold, std::memory_order_relaxed);
+  }
+  // After all reads of the message. Pairs with the loads in note_holds() and reserve_hold().
   store_release(hold_of(shared_, hold), std::uint64_t{0});
   AGNOCAST_FAILPOINT("release.hold_cleared");
 }

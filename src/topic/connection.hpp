@@ -36,6 +36,8 @@ struct ConnectionSetup
   std::uint64_t message_bytes;
   std::uint64_t message_alignment;
   bool reliable_keep_all;
+  std::uint64_t depth;            ///< the newest so many unread messages can be taken
+  std::uint64_t publisher_depth;  ///< so many old ones a late transient_local connection gets
   std::uint64_t clock_offset_ns;  ///< to add to the domain's time stamps
   SubscriptionCore* owner;
 };
@@ -57,6 +59,8 @@ class Connection
 
   /// No system call. Pairs with the publisher's store of head.
   [[nodiscard]] bool has_unread() const noexcept;
+  /// How many can be taken at the most.
+  [[nodiscard]] std::uint64_t unread_count() const noexcept;
   /// The stamp of the next message that can be taken; moves past messages that are gone.
   std::optional<Peeked> peek() noexcept;
   /// Takes the message that peek() found, if it is still there.
@@ -64,6 +68,8 @@ class Connection
   /// Moves past all messages but the newest, or past that too.
   void skip_to_newest() noexcept;
   void skip_all() noexcept;
+  /// Moves past the message that peek() found; it counts as lost if it was owed.
+  void skip_one() noexcept;
 
   void release_hold(std::uint32_t hold) noexcept;
 
@@ -87,8 +93,11 @@ class Connection
   bool locate_entries() noexcept;
   const agnocast_ring_entry* next_entry() noexcept;
   bool skip_gone() noexcept;
+  bool skip_beyond_depth() noexcept;
+  void skip_to(std::uint64_t sequence) noexcept;
   void tell_publisher() noexcept;
   std::optional<std::uint32_t> reserve_hold() noexcept;
+  void set_holds_end(std::uint32_t hold) noexcept;
   void move_cursor(std::uint64_t sequence) noexcept;
 
   const ConnectionSetup setup_;
@@ -100,10 +109,13 @@ class Connection
   std::uint64_t entries_word_ = 0;
   std::uint64_t entry_mask_ = 0;
   std::uint64_t cursor_ = 1;  ///< as in shared_
+  std::uint64_t owed_from_ = 0;  ///< what was published before the connection was made is no loss
   std::uint64_t lost_ = 0;
   bool is_caught_up_ = false;
   bool broken_ = false;  ///< the publisher wrote something impossible
   std::unique_ptr<ReceivedHandle[]> handles_;
+  /// Where to look for a free hold first. A hint: relaxed, and a wrong one costs a longer look.
+  std::atomic<std::uint32_t> likely_free_{0};
 };
 
 }  // namespace agnocast::internal

@@ -1,6 +1,18 @@
-// The publishing end: ring, retire, reclaim, wake.
+// The publishing end: puts together the ring, the readers and the retired messages.
 //
 // Who writes what: this process its ring and entries, and words of its subscribers' doorbells.
+//
+// A message lives as long as somebody whom it concerns may still want it: it is among the newest
+// `depth` of a transient_local publisher, or a reader has not read past it and it is within that
+// reader's depth. What others make a publisher keep beyond its own depth is bounded in bytes.
+// publish() retires what is beyond every depth; what all have read goes with the next loan, once
+// there is enough of it, or with the control thread.
+//
+// Invariants
+// 1. Nothing is freed, and nothing retired but for want of room, while the topic's generation is not
+//    that of the list of readers: somebody may read who is not in it.
+// 2. The list of readers is replaced under prepare_mutex_ and mutex_ together, so it may be read
+//    under either.
 //
 // Ordering, publish against a subscriber that goes to sleep:
 //
@@ -39,7 +51,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -49,6 +60,9 @@
 #include "base/log.hpp"
 #include "os/short_lock.hpp"
 #include "topic/context.hpp"
+#include "topic/reader_list.hpp"
+#include "topic/retired_messages.hpp"
+#include "topic/ring.hpp"
 
 namespace agnocast::internal {
 
@@ -60,6 +74,7 @@ struct PublisherSetup
   void (*destroy)(void* message, const void* context);
   const void* destroy_context;  ///< lives for good
   std::chrono::nanoseconds keep_all_timeout;
+  std::uint64_t surplus_bytes_max;  ///< PublisherOptions::retention_limit
 };
 
 struct PublishedMessage
@@ -93,14 +108,23 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void reclaim_retired() noexcept;
   /// Frees what no subscription needs. Returns how many messages that were.
   std::size_t reclaim_early();
+  /// Frees what only the depth of others keeps, blocking readers excepted: the heap cannot grow.
+  /// Returns how many messages that were.
+  std::size_t give_up_surplus() noexcept;
   /// For the control thread: reclaim_early(), unless there was a loan or a publish since the last
   /// call. Who publishes reclaims by itself, and must not find the lock taken by a thread that the
   /// machine has put aside. False if no message is left to free.
   bool reclaim_if_idle();
+  /// For the control thread, and for all who are not on the message path: looks who reads the topic,
+  /// if that may have changed, and rings those who came.
+  void prepare_if_changed();
 
-  /// Gives subscriptions that were there first a moment (at most 50 ms) to connect to a publisher
-  /// that publishes and leaves at once; they find what is unread once they have its area mapped.
+  /// Gives subscriptions that were there first a moment (at most 50 ms) to connect, so that who has
+  /// created a publisher can rely on it: what it publishes, they find. A process that does not answer
+  /// in that time is not waited for again.
   void wait_for_readers();
+  /// The same for a publisher that leaves: if anything is unread.
+  void wait_for_last_readers();
   /// Leaves the topic. What is unread or held stays; reclaim_early() frees it later.
   void close();
   /// After close(): true when no subscription is connected and no message is left.
@@ -112,25 +136,12 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] std::size_t retained_count();
   [[nodiscard]] std::size_t subscription_count() const;
-  /// The processes that subscribe to the topic now, for announcements.
-  std::vector<PeerIdentity> subscriber_processes() const;
   /// Which process holds how many of the messages that wait to be freed, in words.
   std::string holders();
   /// Rings every connected wait set: a subscriber that sleeps looks for new publishers.
   void wake_all();
 
  private:
-  struct Peer
-  {
-    std::uint64_t id = 0;
-    std::shared_ptr<PeerArea> area;
-    const agnocast_subscription* subscription = nullptr;
-    const agnocast_connection* connection = nullptr;  ///< nullptr until the subscriber connects
-    std::uint32_t holds_capacity = 0;                 ///< of the connection, checked
-    std::uint32_t depth = 0;                          ///< 0: closed, only its holds count
-    bool blocks = false;                              ///< keep_all and reliable
-    bool is_unlisted = false;  ///< not in the registry any more, but its holds stand
-  };
   /// Messages to destroy once the lock is given back. What does not fit waits for the next time.
   struct Unheld
   {
@@ -138,37 +149,34 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
     std::size_t count = 0;
     [[nodiscard]] bool is_full() const noexcept { return count == messages.size(); }
   };
-  struct Retired
-  {
-    std::uint64_t sequence;
-    void* message;
-  };
 
   PublisherCore(Context& context, PublisherSetup setup);
   Status start();
-  bool make_ring(std::uint32_t entries_log2);
-  [[nodiscard]] agnocast_ring_entry& entry(std::uint64_t sequence) const noexcept
-  {
-    return entries_[sequence & entry_mask_];
-  }
-  [[nodiscard]] std::uint64_t live_count() const noexcept { return head_ + 1 - tail_; }
   void count_use() noexcept;
-  void refresh_if_changed() noexcept;
-  void refresh();
-  bool add_peer(const EndpointView& view, std::vector<Peer>& peers);
-  void keep_unlisted_holders(std::vector<Peer>& peers);
+  [[nodiscard]] bool is_current() const noexcept;
+  void ask_for_readers() noexcept;
+  void prepare();
+  void take_over(std::unique_ptr<ReaderList>& list);
+  void ring_newcomers(const ReaderList& former);
+  static void ring(const Reader& reader);
+  [[nodiscard]] std::uint64_t kept_bytes(std::uint64_t told_bytes, bool is_known) const noexcept;
   void look_who_needs_care() noexcept;
+  void make_room_in_ring(std::unique_lock<os::ShortLock>& lock);
   bool wait_for_room(std::unique_lock<os::ShortLock>& lock);
   [[nodiscard]] std::uint64_t slowest_cursor(bool blocking_only);
-  const agnocast_connection* find_connection(Peer& peer) const;
   void retire_oldest();
+  void retire_beyond_depth();
+  void retire_surplus(std::uint64_t bytes_max);
   void retire_read();
   void reclaim_before_loan() noexcept;
+  [[nodiscard]] bool is_pass_due() const noexcept;
   [[nodiscard]] bool awaits_reader();
   void wake_sleepers();
   void collect_unheld(Unheld& unheld);
-  [[nodiscard]] bool gather_holds();
-  std::vector<PeerIdentity> look_for_unreachable();
+  template <class Retire>
+  std::size_t reclaim_rounds(Retire retire);
+  [[nodiscard]] bool note_holds();
+  std::vector<PeerIdentity> unreachable();
   void say_unreachable();
   void destroy_all(const Unheld& unheld) noexcept;
 
@@ -185,32 +193,18 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::atomic<std::uint64_t> uses_{0};
   std::atomic<bool> needs_care_{false};  ///< somebody unreachable or unlisted: written as uses_
   std::uint64_t uses_seen_ = 0;          ///< by the control thread, its own
+  Once unreachable_said_;
 
-  os::ShortLock mutex_;  ///< guards all below, and the writing side of the ring
-  std::uint64_t ring_offset_ = 0;
-  agnocast_ring* ring_ = nullptr;
-  agnocast_ring_entry* entries_ = nullptr;
-  std::uint64_t entry_mask_ = 0;
-  std::vector<std::pair<std::uint64_t, std::size_t>>
-    entry_blocks_;  ///< offset and bytes; last is used
-  /// As in the entries: which message to destroy is never read from the area, where another process
-  /// of the same user may have wiped it.
-  std::vector<void*> messages_;
-  std::uint64_t head_ = 0;  ///< as in the ring
-  std::uint64_t total_bytes_ = 0;
-  std::uint64_t tail_ = 1;
-  std::uint64_t retention_ = 0;
-  std::uint64_t seen_generation_ = 0;
-  /// Subscribers whose holds cannot be seen: nothing may be freed while there are any.
-  std::vector<PeerIdentity> unreachable_;
-  std::string unreachable_why_;
-  bool is_large_ = false;  ///< what was published last, as far as the heap's growth tells
+  std::mutex prepare_mutex_;  ///< one list of readers at a time; taken before mutex_
+  os::ShortLock mutex_;       ///< guards all below, and the writing side of the ring
+  std::unique_ptr<Ring> ring_;
+  RetiredMessages retired_;
+  std::unique_ptr<ReaderList> readers_;
+  std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked for readers
+  std::uint64_t depth_ = 0;             ///< the newest so many are live, whoever has read them
+  std::size_t used_at_pass_ = 0;        ///< of the heap, when holds were looked at last
   bool closed_ = false;
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
-  Once unreachable_said_;
-  std::vector<Peer> peers_;
-  std::vector<Retired> retired_;      ///< has room for all that is live: retiring does not allocate
-  std::vector<std::uint64_t> holds_;  ///< scratch of gather_holds
 };
 
 }  // namespace agnocast::internal

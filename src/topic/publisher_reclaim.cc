@@ -10,60 +10,109 @@
 
 namespace agnocast::internal {
 
+namespace {
+
+// By so much the heap must have grown for messages to be looked at that would else wait: memory is
+// worth more than the look then.
+constexpr std::size_t worth_a_look_bytes = std::size_t{1} << 20;
+// So many live messages are worth a look at how far their readers are.
+constexpr std::uint64_t worth_a_look_messages = 64;
+
+}  // namespace
+
 void PublisherCore::retire_oldest()
 {
-  agnocast_ring_entry& slot = entry(tail_);
-  retired_.push_back({tail_, messages_[tail_ & entry_mask_]});
-  // (A) of the retire race; pairs with Connection::take.
-  store_seq_cst(slot.mark, std::uint64_t{tail_ | AGNOCAST_RETIRED});
-  AGNOCAST_FAILPOINT("retire.marked");
-  ++tail_;
-  store_release(ring_->tail, tail_);  // pairs with the load in Connection::skip_gone
-  AGNOCAST_FAILPOINT("retire.tail_moved");
+  retired_.add(ring_->retire_oldest());
+}
+
+void PublisherCore::retire_beyond_depth()
+{
+  while (ring_->live_count() > depth_ && !retired_.is_full()) retire_oldest();
+}
+
+// What only others' depth keeps, down to that many bytes. What a publish waits for is within the own
+// depth, so nobody who blocks loses any.
+void PublisherCore::retire_surplus(std::uint64_t bytes_max)
+{
+  const std::uint64_t first_own = ring_->head() + 1 - setup_.endpoint.depth;
+  while (ring_->tail() < first_own && ring_->bytes_before(first_own) > bytes_max &&
+         !retired_.is_full()) {
+    retire_oldest();
+  }
+}
+
+// The least sequence that a subscription has not read yet; the next one if all have read all.
+std::uint64_t PublisherCore::slowest_cursor(bool blocking_only)
+{
+  std::uint64_t slowest = ring_->head() + 1;
+  for (Reader& reader : readers_->readers) {
+    if (reader.depth == 0 || (blocking_only && !reader.blocks) || reader.area->is_gone()) continue;
+    const agnocast_connection* connection = reader.find_connection(ticket_.id);
+    // What is beyond its depth it will not get.
+    const std::uint64_t depth = std::min<std::uint64_t>(reader.depth, ring_->head());
+    const std::uint64_t oldest = blocking_only ? 0 : ring_->head() + 1 - depth;
+    if (connection != nullptr) {
+      // Pairs with the store in Connection::take, after the hold was set.
+      slowest = std::min(slowest, std::max(load_seq_cst(connection->cursor), oldest));
+    } else if (reader.id < ticket_.id && !closed_) {
+      // It was here before us and will read from our first.
+      slowest = std::min(slowest, std::max(ring_->tail(), oldest));
+    }
+  }
+  return slowest;
 }
 
 // Retires what no subscription will take any more, if no newcomer may ask for it either.
 void PublisherCore::retire_read()
 {
-  if (setup_.endpoint.durability != AGNOCAST_VOLATILE && !closed_) return;
-  const std::uint64_t wanted = slowest_cursor(false);
-  while (tail_ <= head_ && tail_ < wanted && unreachable_.empty()) retire_oldest();
+  if (!is_current() || !readers_->unreachable.empty()) return;
+  std::uint64_t wanted = slowest_cursor(false);
+  if (setup_.endpoint.durability != AGNOCAST_VOLATILE && !closed_) {
+    const std::uint64_t depth = std::min<std::uint64_t>(setup_.endpoint.depth, ring_->head());
+    wanted = std::min(wanted, ring_->head() + 1 - depth);
+  }
+  while (!ring_->is_empty() && ring_->tail() < wanted && !retired_.is_full()) retire_oldest();
 }
 
-// All sequences that a live subscription holds, into holds_. False if somebody's cannot be seen.
-bool PublisherCore::gather_holds()
+// Tells retired_ of all holds of live subscriptions. False if somebody's cannot be seen.
+bool PublisherCore::note_holds()
 {
-  refresh_if_changed();  // after the tail was stored: see the retire race
-  if (seen_generation_ == 0 || !unreachable_.empty()) return false;
-  holds_.clear();
-  for (Peer& peer : peers_) {
-    const agnocast_connection* connection = find_connection(peer);
+  // After the tail was stored: see the retire race.
+  if (!is_current() || !readers_->unreachable.empty()) return false;
+  for (Reader& reader : readers_->readers) {
+    const agnocast_connection* connection = reader.find_connection(ticket_.id);
     if (connection == nullptr) continue;
     // Pairs with the store that raises it before the first hold above is set.
-    const std::uint32_t end = std::min(load_seq_cst(connection->holds_end), peer.holds_capacity);
-    const std::size_t before = holds_.size();
+    const std::uint32_t end = std::min(load_seq_cst(connection->holds_end), reader.holds_capacity);
+    // One who is found dead after its holds were noted costs a pass.
+    if (end != 0 && reader.area->is_gone()) continue;
     for (std::uint32_t i = 0; i < end; ++i) {
       // (C) of the retire race; pairs with Connection::take and, when it reads 0, with release().
-      if (const std::uint64_t seq = load_seq_cst(hold_of(*connection, i)); seq != 0)
-        holds_.push_back(seq);
+      if (const std::uint64_t seq = load_seq_cst(hold_of(*connection, i)); seq != 0) {
+        retired_.note_hold(seq);
+      }
     }
-    if (holds_.size() != before && peer.area->is_gone()) holds_.resize(before);
   }
   return true;
 }
 
+bool PublisherCore::is_pass_due() const noexcept
+{
+  if (retired_.is_empty()) return false;
+  const std::size_t share = std::max<std::size_t>(retired_.held_count() / 8, 1);
+  return retired_.new_count() >= share ||
+         context_.heap->used_bytes() > used_at_pass_ + worth_a_look_bytes;
+}
+
 void PublisherCore::collect_unheld(Unheld& unheld)
 {
-  if (!gather_holds()) return;
+  if (retired_.is_empty()) return;
+  retired_.begin_pass();
+  if (!note_holds()) return;
   AGNOCAST_FAILPOINT("reclaim.holds_gathered");
-  std::erase_if(retired_, [&](const Retired& retired) {
-    if (unheld.is_full() ||
-        std::find(holds_.begin(), holds_.end(), retired.sequence) != holds_.end()) {
-      return false;
-    }
-    unheld.messages[unheld.count++] = retired.message;
-    return true;
-  });
+  used_at_pass_ = context_.heap->used_bytes();
+  retired_.end_pass(unheld.messages.size() - unheld.count,
+                    [&](void* message) { unheld.messages[unheld.count++] = message; });
 }
 
 void PublisherCore::destroy_message(void* message) noexcept
@@ -79,20 +128,21 @@ void PublisherCore::destroy_all(const Unheld& unheld) noexcept
   for (std::size_t i = 0; i < unheld.count; ++i) destroy_message(unheld.messages[i]);
 }
 
-// A message that fills much of the machine's caches is retired as soon as all have read it, and not
-// when its successor is published: its memory is warm, and the next one's would not be. For small
-// ones that takes longer than it gains.
+// What all have read is retired here if there is much of it: large messages as soon as they are
+// read, since their memory is warm and the next one's would not be; small ones once they are many.
 void PublisherCore::reclaim_before_loan() noexcept
 {
   Unheld unheld;
   {
     const std::lock_guard lock(mutex_);
     count_use();
-    if (is_large_ && live_count() != 0) {
-      refresh_if_changed();
+    if (!ring_->is_empty() &&
+        (ring_->live_count() >= worth_a_look_messages ||
+         context_.heap->used_bytes() > used_at_pass_ + worth_a_look_bytes)) {
+      if (!is_current()) ask_for_readers();
       retire_read();
     }
-    if (!retired_.empty()) collect_unheld(unheld);
+    if (is_pass_due()) collect_unheld(unheld);
   }
   destroy_all(unheld);
   used_at_loan_.store(context_.heap->used_bytes(), std::memory_order_relaxed);
@@ -103,17 +153,34 @@ void PublisherCore::reclaim_retired() noexcept
   Unheld unheld;
   {
     const std::lock_guard lock(mutex_);
-    if (retired_.empty()) return;
     collect_unheld(unheld);
   }
   destroy_all(unheld);
 }
 
-std::vector<PeerIdentity> PublisherCore::look_for_unreachable()
+// Destroys all that is retired and that nobody holds; before each round, \p retire retires.
+template <class Retire>
+std::size_t PublisherCore::reclaim_rounds(Retire retire)
+{
+  std::size_t count = 0;
+  Unheld unheld;
+  do {
+    unheld.count = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      retire();
+      collect_unheld(unheld);
+    }
+    destroy_all(unheld);
+    count += unheld.count;
+  } while (unheld.is_full());
+  return count;
+}
+
+std::vector<PeerIdentity> PublisherCore::unreachable()
 {
   const std::lock_guard lock(mutex_);
-  if (!unreachable_.empty()) refresh();
-  return unreachable_;
+  return readers_->unreachable;
 }
 
 void PublisherCore::say_unreachable()
@@ -121,33 +188,28 @@ void PublisherCore::say_unreachable()
   if (!unreachable_said_.first()) return;
   const std::lock_guard lock(mutex_);
   log_warning("topic '" + setup_.endpoint.topic +
-              "' frees no messages until a subscriber can be looked at: " + unreachable_why_);
+              "' frees no messages until a subscriber can be looked at: " +
+              readers_->unreachable_why);
 }
 
 std::size_t PublisherCore::reclaim_early()
 {
-  // Those that died before we could look at them; the others may be reachable by now.
-  for (const PeerIdentity& process : look_for_unreachable()) {
-    if (!context_.registry->recover(process)) say_unreachable();
-  }
-  std::size_t count = 0;
-  Unheld unheld;
-  do {
-    unheld.count = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      refresh_if_changed();
-      std::erase_if(peers_, [&](Peer& peer) {
-        return peer.is_unlisted && (peer.area->is_gone() || find_connection(peer) == nullptr);
-      });
-      look_who_needs_care();
-      retire_read();
-      if (!retired_.empty()) collect_unheld(unheld);
+  if (needs_care_.load(std::memory_order_relaxed)) {
+    prepare();
+    // Those that died before we could look at them; the others may be reachable by now.
+    for (const PeerIdentity& process : unreachable()) {
+      if (!context_.registry->recover(process)) say_unreachable();
     }
-    destroy_all(unheld);
-    count += unheld.count;
-  } while (unheld.is_full());
-  return count;
+  }
+  prepare_if_changed();
+  return reclaim_rounds([this] { retire_read(); });
+}
+
+std::size_t PublisherCore::give_up_surplus() noexcept
+{
+  return reclaim_rounds([this] {
+    if (ring_->live_count() > setup_.endpoint.depth) retire_surplus(0);
+  });
 }
 
 void PublisherCore::count_use() noexcept
@@ -157,10 +219,8 @@ void PublisherCore::count_use() noexcept
 
 void PublisherCore::look_who_needs_care() noexcept
 {
-  const bool any =
-    !unreachable_.empty() ||
-    std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) { return peer.is_unlisted; });
-  needs_care_.store(any, std::memory_order_relaxed);
+  needs_care_.store(!readers_->unreachable.empty() || readers_->has_unlisted(),
+                    std::memory_order_relaxed);
 }
 
 bool PublisherCore::reclaim_if_idle()

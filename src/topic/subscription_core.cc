@@ -63,7 +63,7 @@ Status SubscriptionCore::start()
   AGNOCAST_FAILPOINT("subscription.registered");
   store_release(shared_->subscription_id, ticket_.id);  // pairs with keep_unlisted_holders()
   generation_ = context_.registry->topic_generation(ticket_.topic);
-  refresh();
+  prepare();
   return Nothing{};
 }
 
@@ -78,26 +78,29 @@ SubscriptionCore::~SubscriptionCore()
   context_.area->free_control(endpoint_.control_offset, sizeof(agnocast_subscription));
 }
 
-void SubscriptionCore::refresh()
-{
-  const std::lock_guard lock(mutex_);
-  refresh_locked();
-}
-
-bool SubscriptionCore::must_refresh() const
+bool SubscriptionCore::is_current() const
 {
   // Pairs with the fence after the registry's stores.
-  return !starting_.empty() || load_seq_cst(*generation_) != seen_generation_;
+  return load_seq_cst(*generation_) == seen_generation_;
+}
+
+// Once for each generation, so that who polls does not make a system call for it each time.
+void SubscriptionCore::ask_for_publishers()
+{
+  const std::uint64_t generation = load_relaxed(*generation_);
+  if (asked_generation_ == generation) return;
+  asked_generation_ = generation;
+  if (context_.poke != nullptr) context_.poke();
 }
 
 bool SubscriptionCore::retry_unreachable()
 {
   if (!has_unreachable_.load(std::memory_order_relaxed)) return false;
+  prepare();
   std::vector<PeerIdentity> unreachable;
   std::string why;
   {
     const std::lock_guard lock(mutex_);
-    refresh_locked();
     unreachable = unreachable_;
     why = unreachable_why_;
   }
@@ -109,51 +112,107 @@ bool SubscriptionCore::retry_unreachable()
   return true;
 }
 
-void SubscriptionCore::refresh_if_changed()
+void SubscriptionCore::prepare_if_changed()
 {
+  bool is_current = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_current = this->is_current() && starting_.empty();
+  }
+  if (!is_current) prepare();
   const std::lock_guard lock(mutex_);
-  if (must_refresh()) refresh_locked();
   drop_finished_locked();
 }
 
-void SubscriptionCore::refresh_locked()
+// Nothing slow is done under mutex_: who takes waits for that one.
+void SubscriptionCore::prepare()
 {
-  if (is_closed()) return;
+  const std::lock_guard one(prepare_mutex_);
+  if (closed_.load(std::memory_order_relaxed)) return;
   // Before the records are read: what changes after this is seen at the next look. Pairs with the
   // fence after the registry's stores.
   const std::uint64_t generation = load_seq_cst(*generation_);
   const auto views = context_.registry->endpoints(ticket_.topic, AGNOCAST_PUBLISHER);
   if (context_.registry->complain_if_broken()) return;  // what was read does not count
-  seen_generation_ = generation;
-  starting_.clear();
-  unreachable_.clear();
-  has_unreachable_.store(false, std::memory_order_relaxed);
-  std::erase_if(ignored_, [&](std::uint64_t id) {
-    return std::none_of(views.begin(), views.end(),
-                        [&](const EndpointView& view) { return view.id == id; });
-  });
-  for (const auto& connection : connections_) {
-    const bool is_there = std::any_of(views.begin(), views.end(), [&](const EndpointView& view) {
-      return view.id == connection->publisher_id();
-    });
-    if (!is_there) connection->draining.store(true, std::memory_order_release);
-  }
-  drop_finished_locked();
+  const std::vector<std::uint64_t> known = known_publishers();
+  Prepared prepared;
   for (const EndpointView& view : views) {
-    const bool known = std::any_of(connections_.begin(), connections_.end(),
-                                   [&](const auto& c) { return c->publisher_id() == view.id; });
-    if (!known && std::find(ignored_.begin(), ignored_.end(), view.id) == ignored_.end()) {
-      connect(view);
+    if (std::find(known.begin(), known.end(), view.id) == known.end()) connect(view, prepared);
+  }
+  const bool any = !prepared.connections.empty();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_.load(std::memory_order_relaxed)) {
+      seen_generation_ = generation;
+      take_over(prepared, views);
     }
   }
+  for (const auto& connection : prepared.connections) {  // closed meanwhile
+    connection->disconnect();
+    give_back_place(connection->offset());
+  }
+  if (any) wake_own();
+}
+
+// Those that are connected, and those that are not worth a connection.
+std::vector<std::uint64_t> SubscriptionCore::known_publishers()
+{
+  std::vector<std::uint64_t> known;
+  const std::lock_guard lock(mutex_);
+  known = ignored_;
+  for (const auto& connection : connections_) known.push_back(connection->publisher_id());
+  return known;
+}
+
+void SubscriptionCore::take_over(Prepared& prepared, const std::vector<EndpointView>& views)
+{
+  const auto is_there = [&](std::uint64_t id) {
+    return std::any_of(views.begin(), views.end(),
+                       [&](const EndpointView& view) { return view.id == id; });
+  };
+  for (const auto& connection : connections_) {
+    if (!is_there(connection->publisher_id())) {
+      connection->draining.store(true, std::memory_order_release);
+    }
+  }
+  drop_finished_locked();
+  std::erase_if(ignored_, [&](std::uint64_t id) { return !is_there(id); });
+  ignored_.insert(ignored_.end(), prepared.ignored.begin(), prepared.ignored.end());
+  starting_.swap(prepared.starting);
+  unreachable_.swap(prepared.unreachable);
+  unreachable_why_.swap(prepared.unreachable_why);
+  has_unreachable_.store(!unreachable_.empty() || !starting_.empty(), std::memory_order_relaxed);
+  connections_.reserve(connections_.size() + prepared.connections.size());
+  oldest_.reserve(connections_.size() + prepared.connections.size());
+  for (auto& connection : prepared.connections) connections_.push_back(std::move(connection));
+  prepared.connections.clear();
+}
+
+// Makes a wait set that sleeps look again.
+void SubscriptionCore::wake_own() const noexcept
+{
+  const std::uint32_t waiter = load_seq_cst(shared_->waiter);  // pairs with set_waiter()
+  if (waiter >= AGNOCAST_WAITERS) return;
+  std::uint32_t& word = context_.area->doorbell().words[waiter];
+  add_seq_cst(word, 1u);  // pairs with the load in WaitSetCore::wait
+  os::futex_wake_all(&word);
+}
+
+void SubscriptionCore::give_back_place(std::uint64_t place)
+{
+  const std::lock_guard lock(mutex_);
+  free_places_.push_back(place);
 }
 
 std::uint64_t SubscriptionCore::free_connection_place()
 {
-  if (!free_places_.empty()) {
-    const std::uint64_t place = free_places_.back();
-    free_places_.pop_back();
-    return place;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!free_places_.empty()) {
+      const std::uint64_t place = free_places_.back();
+      free_places_.pop_back();
+      return place;
+    }
   }
   if (places_.size() >= AGNOCAST_CONNECTIONS_MAX) return 0;
   const std::uint64_t place = context_.area->allocate_control(connection_bytes(hold_limit_));
@@ -168,35 +227,29 @@ std::uint64_t SubscriptionCore::free_connection_place()
   return place;
 }
 
-void SubscriptionCore::note_unreachable(const PeerIdentity& process, std::string why)
+void SubscriptionCore::connect(const EndpointView& publisher, Prepared& prepared)
 {
-  unreachable_.push_back(process);
-  unreachable_why_ = std::move(why);
-  has_unreachable_.store(true, std::memory_order_relaxed);
-}
-
-void SubscriptionCore::connect(const EndpointView& publisher)
-{
+  const auto note_unreachable = [&](std::string why) {
+    prepared.unreachable.push_back(publisher.process);
+    prepared.unreachable_why = std::move(why);
+  };
   auto area = context_.peers->get(publisher.process, PeerUse::messages);
   if (!area && area.failure().kind == FailureKind::broken_peer) {
-    ignored_.push_back(publisher.id);
+    prepared.ignored.push_back(publisher.id);
     if (unreachable_said_.first()) log_warning(area.failure().text);
     return;
   }
-  if (!area) {
-    return note_unreachable(publisher.process, area.failure().text);
-  }
+  if (!area) return note_unreachable(area.failure().text);
   const auto* ring = (*area)->at<agnocast_ring>(publisher.control_offset);
   if (ring == nullptr || (*area)->is_broken()) return;  // a lie: there is nothing to read
   // Pairs with the store in PublisherCore::start. Looked at again below.
   if (load_seq_cst(ring->publisher_id) != publisher.id) {
-    starting_.push_back(std::move(*area));
+    prepared.starting.push_back(std::move(*area));
     return;
   }
   const std::uint64_t place = free_connection_place();
   if (place == 0) {
     return note_unreachable(
-      publisher.process,
       "no room for a connection to another publisher: the control part of this process's area is "
       "full, or /dev/shm is");
   }
@@ -211,6 +264,8 @@ void SubscriptionCore::connect(const EndpointView& publisher)
     endpoint_.type_bytes,
     endpoint_.type_alignment,
     endpoint_.history == AGNOCAST_KEEP_ALL && endpoint_.reliability == AGNOCAST_RELIABLE,
+    endpoint_.history == AGNOCAST_KEEP_ALL ? publisher.depth : endpoint_.depth,
+    publisher.depth,
     static_cast<std::uint64_t>(context_.clock_offset_ns),
     this};
   auto connection = std::make_unique<Connection>(context_, setup, publisher, *area, ring, start);
@@ -218,11 +273,11 @@ void SubscriptionCore::connect(const EndpointView& publisher)
   // is ready (look again) and once it is to be freed (the registry will say so).
   if (load_seq_cst(ring->publisher_id) != publisher.id) {
     connection->disconnect();
-    free_places_.push_back(place);
-    starting_.push_back(std::move(*area));
+    give_back_place(place);
+    prepared.starting.push_back(std::move(*area));
     return;
   }
-  connections_.push_back(std::move(connection));
+  prepared.connections.push_back(std::move(connection));
   AGNOCAST_FAILPOINT("connection.made");
 }
 
@@ -289,6 +344,32 @@ Connection* SubscriptionCore::oldest_unread(std::uint64_t published_until_ns)
   return oldest;
 }
 
+// Over all publishers together: each connection keeps to the depth by itself.
+void SubscriptionCore::skip_beyond_depth()
+{
+  std::uint64_t unread = 0;
+  for (const auto& connection : connections_) unread += connection->unread_count();
+  if (unread <= endpoint_.depth) return;
+  oldest_.clear();
+  for (const auto& connection : connections_) {
+    if (const auto peeked = connection->peek()) {
+      oldest_.emplace_back(peeked->stamp_ns, connection.get());
+    }
+  }
+  std::make_heap(oldest_.begin(), oldest_.end(), std::greater<>());
+  for (; unread > endpoint_.depth && !oldest_.empty(); --unread) {
+    std::pop_heap(oldest_.begin(), oldest_.end(), std::greater<>());
+    Connection* const connection = oldest_.back().second;
+    oldest_.pop_back();
+    connection->skip_one();
+    count_lost(connection->take_lost());
+    if (const auto peeked = connection->peek()) {
+      oldest_.emplace_back(peeked->stamp_ns, connection);
+      std::push_heap(oldest_.begin(), oldest_.end(), std::greater<>());
+    }
+  }
+}
+
 Connection* SubscriptionCore::newest_unread()
 {
   Connection* newest = nullptr;
@@ -328,7 +409,7 @@ Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
   if (published_until_ns != ~std::uint64_t{0}) {
     published_until_ns -= static_cast<std::uint64_t>(context_.clock_offset_ns);
   }
-  if (must_refresh()) refresh_locked();
+  if (!is_current()) ask_for_publishers();
   // Each round takes a message, or finds one gone that was there a moment ago.
   for (std::size_t round = 0; round < 64 + connections_.size(); ++round) {
     if (held_count() >= hold_limit_) {
@@ -337,6 +418,7 @@ Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
         return {has_unread_locked() ? TakeOutcome::hold_limit : TakeOutcome::nothing};
       }
     }
+    if (connections_.size() > 1 && endpoint_.history == AGNOCAST_KEEP_LAST) skip_beyond_depth();
     Connection* connection = newest ? newest_unread() : oldest_unread(published_until_ns);
     if (connection == nullptr) return {};
     Taken taken;
@@ -377,7 +459,7 @@ bool SubscriptionCore::is_ready()
 {
   const std::lock_guard lock(mutex_);
   if (is_closed()) return false;
-  if (must_refresh()) refresh_locked();
+  if (!is_current()) ask_for_publishers();
   if (held_count() >= hold_limit_) {
     wants_room_.store(true);
     if (held_count() >= hold_limit_) return false;  // release() will tell
@@ -389,7 +471,7 @@ bool SubscriptionCore::has_unread()
 {
   const std::lock_guard lock(mutex_);
   if (is_closed()) return false;
-  if (must_refresh()) refresh_locked();
+  if (!is_current()) ask_for_publishers();
   return has_unread_locked();
 }
 
@@ -490,7 +572,7 @@ void SubscriptionCore::set_on_leave(std::function<void()> tell)
 
 std::size_t SubscriptionCore::publisher_count()
 {
-  refresh_if_changed();
+  prepare_if_changed();
   const std::lock_guard lock(mutex_);
   return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(),
                                                 [](const auto& c) { return !c->draining.load(); }));

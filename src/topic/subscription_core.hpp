@@ -57,16 +57,15 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
 
   /// The next message that was published until then, or the newest.
   Taken take(bool newest, std::uint64_t published_until_ns = ~std::uint64_t{0});
-  /// True if take() would find something. Looks for new publishers if the generation moved.
+  /// True if take() would find something.
   bool is_ready();
   /// The same, even if the limit of held messages stands in the way.
   bool has_unread();
-  /// Connects to publishers that came and lets go of those that went.
-  void refresh();
-  /// For the control thread: refresh() if the topic's generation moved or somebody died.
-  void refresh_if_changed();
-  /// For the control thread: tries again to reach publishers that could not be mapped, and removes
-  /// those that are dead. True if there are any left to try.
+  /// For the control thread, and for all who are not on the message path: connects to publishers
+  /// that came and lets go of those that went, if the topic's generation moved.
+  void prepare_if_changed();
+  /// For the control thread: tries again to reach publishers that could not be mapped, or were not
+  /// ready yet, and removes those that are dead. True if there are any left to try.
   bool retry_unreachable();
 
   /// For the control thread: lets go of publishers whose areas are broken.
@@ -112,13 +111,30 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   SubscriptionCore(Context& context, EndpointRequest endpoint, std::uint32_t hold_limit);
   Status start();
   Taken take_next(bool newest, std::uint64_t published_until_ns);
-  void refresh_locked();
-  void note_unreachable(const PeerIdentity& process, std::string why);
-  void connect(const EndpointView& publisher);
-  [[nodiscard]] bool must_refresh() const;
+  /// What a look at the registry found, before it is taken over.
+  struct Prepared
+  {
+    std::vector<std::unique_ptr<Connection>> connections;
+    /// Publishers whose ring is not ready yet: looked for again soon. Kept mapped, so that the
+    /// control thread notices if they die before it is.
+    std::vector<std::shared_ptr<PeerArea>> starting;
+    std::vector<PeerIdentity> unreachable;  ///< processes that could not be mapped
+    std::string unreachable_why;
+    std::vector<std::uint64_t> ignored;  ///< publishers that wrote something impossible
+  };
+
+  void prepare();
+  void connect(const EndpointView& publisher, Prepared& prepared);
+  void take_over(Prepared& prepared, const std::vector<EndpointView>& views);
+  [[nodiscard]] std::vector<std::uint64_t> known_publishers();
+  [[nodiscard]] bool is_current() const;
+  void ask_for_publishers();
+  void wake_own() const noexcept;
+  void skip_beyond_depth();
   /// Under the lock.
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   std::uint64_t free_connection_place();
+  void give_back_place(std::uint64_t place);
   void drop_finished_locked();
   void drop_broken_locked();
   [[nodiscard]] bool has_unread_locked() const noexcept;
@@ -137,22 +153,24 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   const std::uint64_t* generation_ = nullptr;
   agnocast_subscription* shared_ = nullptr;
 
+  std::mutex prepare_mutex_;  ///< one look at the registry at a time; taken before mutex_
+  std::vector<std::uint64_t> places_;  ///< offsets of all agnocast_connections of the list
+
   os::ShortLock mutex_;  ///< guards all below but the atomics
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::vector<std::uint64_t> places_;       ///< offsets of all agnocast_connections of the list
   std::vector<std::uint64_t> free_places_;  ///< those out of use
   std::uint64_t seen_generation_ = 0;
+  std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked
+  std::vector<std::pair<std::uint64_t, Connection*>> oldest_;  ///< scratch of skip_beyond_depth()
   std::uint64_t measured_at_ns_ = 0;  ///< when the last message was published that was measured
-  /// Publishers whose ring is not ready yet: looked for again each time. Kept mapped, so that the
-  /// control thread notices if they die before it is.
   std::vector<std::shared_ptr<PeerArea>> starting_;
-  std::vector<PeerIdentity> unreachable_;  ///< processes that could not be mapped
-  /// unreachable_ has any. Written under the lock; the control thread reads it without, so that a
-  /// subscription that polls never finds the lock taken. Relaxed: it looks again.
+  std::vector<PeerIdentity> unreachable_;
+  /// unreachable_ or starting_ has any. Written under the lock; the control thread reads it without,
+  /// so that a subscription that polls never finds the lock taken. Relaxed: it looks again.
   std::atomic<bool> has_unreachable_{false};
   std::string unreachable_why_;
   Once unreachable_said_;
-  std::vector<std::uint64_t> ignored_;  ///< publishers that wrote something impossible
+  std::vector<std::uint64_t> ignored_;
   std::function<void()> on_room_;
   std::function<void()> on_leave_;
   std::atomic<std::uint64_t> lost_{0};

@@ -1,0 +1,153 @@
+// The publisher's ring against a model, and as a reader in another process sees it.
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include "topic/ring.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <random>
+
+#include "base/atomic.hpp"
+#include "topic/test_area.hpp"
+
+namespace agnocast::internal {
+namespace {
+
+// One for all tests: a process reserves its window once.
+const TestArea& area()
+{
+  static const TestArea* const area = new TestArea();
+  return *area;
+}
+
+void* message(std::uint64_t number)
+{
+  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(number * 64));
+}
+
+/// What a reader does: it looks at the entry of one sequence, and follows the ring when it moved.
+class Looker
+{
+ public:
+  explicit Looker(const Ring& ring) : ring_(ring) { locate(); }
+  enum class Seen { not_yet, live, retired };
+
+  Seen look(std::uint64_t sequence, std::uint64_t& address)
+  {
+    for (;;) {
+      const agnocast_ring_entry& entry = entries_[sequence & mask_];
+      const std::uint64_t mark = load_acquire(entry.mark);
+      if (mark == AGNOCAST_ENTRIES_MOVED) {
+        locate();
+        continue;
+      }
+      address = load_relaxed(entry.address);
+      if (mark == sequence) return Seen::live;
+      return (mark & ~AGNOCAST_RETIRED) < sequence ? Seen::not_yet : Seen::retired;
+    }
+  }
+
+ private:
+  void locate()
+  {
+    const std::uint64_t word = load_acquire(ring_.shared().entries);
+    const std::uint64_t log2 = word % AGNOCAST_CACHE_LINE;
+    entries_ = area()->at<agnocast_ring_entry>(word - log2);
+    mask_ = (std::uint64_t{1} << log2) - 1;
+  }
+  const Ring& ring_;
+  const agnocast_ring_entry* entries_ = nullptr;
+  std::uint64_t mask_ = 0;
+};
+
+TEST(Ring, HoldsWhatWasPublishedAndNotRetiredWhateverIsDoneToIt)
+{
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::minstd_rand random(seed);
+    Ring ring(*area());
+    ASSERT_TRUE(ring.open());
+    ASSERT_TRUE(ring.reserve(1 + random() % 8));
+    std::deque<RingMessage> live;
+    std::uint64_t next = 1;
+    for (int step = 0; step < 3000; ++step) {
+      const auto choice = random() % 100;
+      if (choice < 55 && !ring.is_full()) {
+        ASSERT_EQ(ring.publish(message(next), next, 10, next % 7), next);
+        live.push_back({next, message(next)});
+        ++next;
+      } else if (choice < 98) {
+        if (ring.is_empty()) continue;
+        const RingMessage oldest = ring.retire_oldest();
+        ASSERT_EQ(oldest.sequence, live.front().sequence);
+        ASSERT_EQ(oldest.message, live.front().message);
+        live.pop_front();
+      } else {
+        ASSERT_TRUE(ring.reserve(ring.capacity() + random() % 3));
+      }
+      ASSERT_EQ(ring.audit(), nullptr) << ring.audit();
+      ASSERT_EQ(ring.live_count(), live.size());
+      ASSERT_EQ(ring.head() + 1, next);
+      ASSERT_LE(ring.live_count(), ring.capacity());
+      std::uint64_t bytes = 0;
+      const std::uint64_t until = ring.tail() + random() % 5;
+      for (const RingMessage& one : live) {
+        if (one.sequence < until) bytes += one.sequence % 7;
+      }
+      ASSERT_EQ(ring.bytes_before(until), bytes);
+    }
+  }
+}
+
+TEST(Ring, ShowsEachReaderTheRightMessageAlsoIfItLooksAtEntriesThatWereLeft)
+{
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::minstd_rand random(seed);
+    Ring ring(*area());
+    ASSERT_TRUE(ring.open());
+    ASSERT_TRUE(ring.reserve(2));
+    std::vector<Looker> lookers(4, Looker(ring));  // each finds out by itself that the ring moved
+    for (int step = 0; step < 2000; ++step) {
+      if (ring.is_full()) {
+        if (random() % 20 == 0) {
+          ASSERT_TRUE(ring.reserve(ring.capacity() + 1));
+        } else {
+          ring.retire_oldest();
+        }
+      }
+      if (random() % 3 == 0 && !ring.is_empty()) ring.retire_oldest();
+      ring.publish(message(ring.head() + 1), 1, 1, 1);
+      Looker& looker = lookers[random() % lookers.size()];
+      for (std::uint64_t seq = ring.tail(); seq <= ring.head() + 1; ++seq) {
+        std::uint64_t address = 0;
+        const auto seen = looker.look(seq, address);
+        if (seq > ring.head()) {
+          ASSERT_EQ(seen, Looker::Seen::not_yet);
+        } else {
+          ASSERT_EQ(seen, Looker::Seen::live);
+          ASSERT_EQ(address, reinterpret_cast<std::uintptr_t>(message(seq)));
+        }
+      }
+      if (ring.tail() > 1) {
+        std::uint64_t address = 0;
+        ASSERT_EQ(looker.look(ring.tail() - 1, address), Looker::Seen::retired);
+      }
+    }
+  }
+}
+
+TEST(Ring, RefusesToGrowBeyondItsLimitAndStaysAsItIs)
+{
+  Ring ring(*area());
+  ASSERT_TRUE(ring.open());
+  ASSERT_TRUE(ring.reserve(3));
+  ring.publish(message(1), 1, 1, 1);
+  EXPECT_FALSE(ring.reserve(std::uint64_t{1} << AGNOCAST_RING_ENTRIES_LOG2_MAX));
+  EXPECT_EQ(ring.audit(), nullptr);
+  EXPECT_EQ(ring.capacity(), 3u);
+  EXPECT_EQ(ring.live_count(), 1u);
+}
+
+}  // namespace
+}  // namespace agnocast::internal
