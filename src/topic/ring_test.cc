@@ -82,7 +82,7 @@ TEST(Ring, HoldsWhatWasPublishedAndNotRetiredWhateverIsDoneToIt)
         ASSERT_EQ(oldest.sequence, live.front().sequence);
         ASSERT_EQ(oldest.message, live.front().message);
         live.pop_front();
-      } else {
+      } else if (ring.capacity() < 256) {
         ASSERT_TRUE(ring.reserve(ring.capacity() + random() % 3));
       }
       ASSERT_EQ(ring.audit(), nullptr) << ring.audit();

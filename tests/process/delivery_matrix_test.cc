@@ -117,7 +117,7 @@ TEST_P(DeliveryMatrix, EverySubscriptionGetsExactlyWhatItsQosPromises)
               subscription_transient, by_callback] = GetParam();
   const QoS publisher_qos = qos_of(publisher_depth, publisher_transient);
   const QoS subscription_qos = qos_of(subscription_depth, subscription_transient);
-  const std::size_t retention = std::max(publisher_depth, subscription_depth);
+  const std::size_t depth = subscription_depth;  // whatever the publisher's is
   const bool callback = by_callback;
   const auto publishing = [&](Channel& channel) { publish_on_command(channel, publisher_qos); };
   const auto reading = [&](Channel& channel) {
@@ -134,25 +134,26 @@ TEST_P(DeliveryMatrix, EverySubscriptionGetsExactlyWhatItsQosPromises)
     reader = std::make_unique<Process>(reading);
     ASSERT_EQ(reader->hear(), "ready");
     const bool gets_old = publisher_transient && subscription_transient;
-    tell(*reader, "collect", gets_old ? numbers(16 - publisher_depth, 15, 0) : numbers(1, 0, 0));
+    const std::size_t kept = std::min(publisher_depth, subscription_depth);
+    tell(*reader, "collect", gets_old ? numbers(16 - kept, 15, 0) : numbers(1, 0, 0));
   } else {
     reader = std::make_unique<Process>(reading);
     ASSERT_EQ(reader->hear(), "ready");
     publisher = std::make_unique<Process>(publishing);
     ASSERT_EQ(publisher->hear(), "ready");
     tell(*publisher, "15", "published");
-    lost = 15 - retention;
-    tell(*reader, "collect", numbers(16 - retention, 15, lost));
+    lost = 15 - depth;
+    tell(*reader, "collect", numbers(16 - depth, 15, lost));
   }
 
   tell(*publisher, "15", "published");  // 16 to 30: more than any depth
-  lost += 15 - retention;
-  tell(*reader, "collect", numbers(31 - retention, 30, lost));
+  lost += 15 - depth;
+  tell(*reader, "collect", numbers(31 - depth, 30, lost));
   tell(*reader, "collect", numbers(1, 0, lost));
 
   tell(*publisher, "4", "published");  // 31 to 34: between the depths
-  lost += 4 - std::min<std::size_t>(4, retention);
-  tell(*reader, "collect", numbers(35 - std::min<std::size_t>(4, retention), 34, lost));
+  lost += 4 - std::min<std::size_t>(4, depth);
+  tell(*reader, "collect", numbers(35 - std::min<std::size_t>(4, depth), 34, lost));
 
   tell(*publisher, "1", "published");
   tell(*reader, "collect", numbers(35, 35, lost));

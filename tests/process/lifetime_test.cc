@@ -122,7 +122,7 @@ TEST(EarlyReclaim, KeepsWhatALateTransientLocalSubscriptionWillGet)
   const auto read_two = [](Channel& channel) {
     const auto node = std::make_shared<Node>("reader");
     const auto subscription =
-      node->create_subscription<Document>("/documents", QoS(1).transient_local());
+      node->create_subscription<Document>("/documents", QoS(2).transient_local());
     check(*subscription->take(), 2);
     check(*subscription->take(), 3);
     require(!subscription->take(), "no more");
