@@ -1,0 +1,17 @@
+// What a process that hangs waits for, as text.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdio>
+
+namespace agnocast::test {
+
+/// Writes the state of each thread of the process as the kernel tells it (name, state, system call,
+/// where it sleeps, kernel stack), and its stack if there is a gdb. The process is stopped for
+/// that, at most for 30 s, and goes on afterwards.
+void print_stacks(pid_t process, std::FILE* to);
+
+}  // namespace agnocast::test
