@@ -61,6 +61,7 @@ struct Board
 {
   std::uint32_t threads;
   std::uint32_t patience_s;
+  std::uint32_t hands_over_loans;  ///< from one thread to another, while they are open
   std::atomic<std::uint32_t> end;
   ProcessSeat processes[processes_max];
   std::atomic<std::uint32_t> findings_count;

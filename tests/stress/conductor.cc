@@ -33,6 +33,7 @@ Conductor::Conductor(const Plan& plan)
   }
   board_->threads = std::min<std::uint32_t>(plan.threads, threads_max - 1);
   board_->patience_s = plan.patience_s;
+  board_->hands_over_loans = plan.hands_over_loans ? 1 : 0;
   ::setenv("AGNOCAST_DOMAIN_ID", std::to_string(domain_).c_str(), 1);
   ::setenv("AGNOCAST_MEMPOOL_SIZE", "2048000", 0);  // small, so that the heaps grow
 #ifdef AGNOCAST_TEST_WINDOW

@@ -22,6 +22,7 @@ struct Plan
   std::uint32_t threads = 7;
   std::uint64_t seed = 0;
   std::uint32_t patience_s = 30;
+  bool hands_over_loans = true;
 };
 
 class Conductor

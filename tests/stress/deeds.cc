@@ -103,7 +103,8 @@ void loan(Actor& actor)
   if (!publisher) return;
   auto message = publisher->borrow_loaned_message();
   fill(*message, actor.world.numbers.fetch_add(1));
-  if (actor.random.chance(60)) return;
+  if (actor.random.chance(60) || actor.world.board->hands_over_loans == 0) return;
+  // From now on, until somebody claims it, what this thread allocates goes to the shared heap.
   auto open = std::make_shared<OpenLoan>();
   open->publisher = actor.random.chance(70) ? publisher : nullptr;
   open->message = std::move(message);

@@ -21,6 +21,8 @@ int main(int argc, char** argv)
     ->check(CLI::Range(std::size_t{1}, agnocast::stress::threads_max - 1));
   app.add_option("--patience", plan.patience_s, "Seconds without a sign of life that are a hang")
     ->capture_default_str();
+  app.add_flag("!--no-handed-over-loans", plan.hands_over_loans,
+               "Let no thread fill or drop another thread's loan");
   CLI11_PARSE(app, argc, argv);
   agnocast::stress::Conductor conductor(plan);
   return conductor.run() ? 0 : 1;
