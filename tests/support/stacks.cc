@@ -1,8 +1,10 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "support/stacks.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 
@@ -39,7 +41,34 @@ void print_threads(pid_t process, std::FILE* to)
   if (error) std::fprintf(to, "  its threads cannot be read: %s\n", error.message().c_str());
 }
 
+// 0 if there is no such process any more.
+pid_t parent_of(const std::string& process)
+{
+  // "12 (a name with ) in it) S 11 ..."
+  const std::string stat = content_of("/proc/" + process + "/stat");
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos || stat.size() < name_end + 4) return 0;
+  return static_cast<pid_t>(std::strtol(stat.c_str() + name_end + 4, nullptr, 10));
+}
+
 }  // namespace
+
+std::vector<pid_t> descendants_of(pid_t process)
+{
+  std::multimap<pid_t, pid_t> children;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    children.emplace(parent_of(name), static_cast<pid_t>(std::strtol(name.c_str(), nullptr, 10)));
+  }
+  std::vector<pid_t> found{process};
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto [begin, end] = children.equal_range(found[i]);
+    for (auto child = begin; child != end; ++child) found.push_back(child->second);
+  }
+  return found;
+}
 
 void print_stacks(pid_t process, std::FILE* to)
 {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdio>
+#include <vector>
 
 namespace agnocast::test {
 
@@ -13,5 +14,8 @@ namespace agnocast::test {
 /// where it sleeps, kernel stack), and its stack if there is a gdb. The process is stopped for
 /// that, at most for 30 s, and goes on afterwards.
 void print_stacks(pid_t process, std::FILE* to);
+
+/// The process, its children, their children, and so on.
+std::vector<pid_t> descendants_of(pid_t process);
 
 }  // namespace agnocast::test
