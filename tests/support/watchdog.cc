@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <string>
 
+#include "support/process.hpp"
 #include "support/random.hpp"
 #include "support/stacks.hpp"
 
@@ -19,7 +20,15 @@ namespace {
 
 constexpr std::uint64_t suspicious_ns = 20'000'000'000;
 
-// Each line is the test that begins; an empty one says that it has ended.
+int to_watchdog = -1;
+
+// Lines: "+" and the test that begins; "-": it has ended; ".": what it waited for has come.
+void tell(const std::string& line)
+{
+  const std::string text = line + "\n";
+  if (::write(to_watchdog, text.data(), text.size()) < 0) return;  // then nobody watches
+}
+
 [[noreturn]] void watch(pid_t tester, int pipe)
 {
   std::string test;
@@ -33,22 +42,21 @@ constexpr std::uint64_t suspicious_ns = 20'000'000'000;
       if (size <= 0) break;
       text.append(part, static_cast<std::size_t>(size));
       for (std::size_t end = 0; (end = text.find('\n')) != std::string::npos;) {
-        test = text.substr(0, end);
-        text.erase(0, end + 1);
         since_ns = now_ns();
+        if (text[0] == '+') test = text.substr(1, end - 1);
+        if (text[0] == '-') test.clear();
+        text.erase(0, end + 1);
       }
     }
     if (test.empty() || now_ns() < since_ns + suspicious_ns) continue;
-    std::fprintf(stderr, "watchdog: %s has taken 20 s; its processes:\n", test.c_str());
+    std::fprintf(stderr, "watchdog: %s has waited for 20 s; its processes:\n", test.c_str());
     for (const pid_t process : descendants_of(tester)) print_stacks(process, stderr);
     test.clear();
   }
   ::_exit(0);
 }
 
-}  // namespace
-
-void Watchdog::start()
+void start()
 {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return;
@@ -61,19 +69,21 @@ void Watchdog::start()
   }
   ::close(ends[0]);
   if (middle > 0) ::waitpid(middle, nullptr, 0);
-  pipe_ = ends[1];
+  to_watchdog = ends[1];
+  note_progress = [] { tell("."); };
 }
+
+}  // namespace
 
 void Watchdog::OnTestStart(const testing::TestInfo& test)
 {
-  if (pipe_ < 0) start();
-  const std::string line = std::string(test.test_suite_name()) + "." + test.name() + "\n";
-  if (::write(pipe_, line.data(), line.size()) < 0) return;  // then nobody watches
+  if (to_watchdog < 0) start();
+  tell(std::string("+") + test.test_suite_name() + "." + test.name());
 }
 
 void Watchdog::OnTestEnd(const testing::TestInfo&)
 {
-  if (::write(pipe_, "\n", 1) < 0) return;
+  tell("-");
 }
 
 }  // namespace agnocast::test
