@@ -76,6 +76,16 @@ struct AuditOptions
 /// What the audit of a message costs before it is published.
 int run_audit(const AuditOptions& options);
 
+struct LoadOptions
+{
+  std::vector<std::string> measures;  ///< none: all
+  unsigned repetitions = 5;
+  std::string json_path;
+  bool smoke = false;
+};
+/// What things cost when others hold much, come, idle, or are many.
+int run_load(const LoadOptions& options);
+
 struct ToolsOptions
 {
   unsigned repetitions = 5;

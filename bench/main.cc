@@ -117,6 +117,22 @@ CLI::App* add_audit(CLI::App& app, AuditOptions& options)
   return command;
 }
 
+CLI::App* add_load(CLI::App& app, LoadOptions& options)
+{
+  CLI::App* command =
+    app.add_subcommand("load", "What it costs when others hold much, come, idle, or are many");
+  command->add_option("--measures", options.measures, "Only these; none: all")
+    ->delimiter(',')
+    ->check(CLI::IsMember({"held", "newcomers", "idle_100", "idle_200", "wake_ups", "joiner",
+                           "deep_reader", "end", "members", "snapshots"}));
+  command->add_option("--repeat", options.repetitions, "Repetitions of those that are short")
+    ->check(CLI::Range(1U, 1000U))
+    ->capture_default_str();
+  command->add_option("--json", options.json_path, "Write the results to this file");
+  command->add_flag("--smoke", options.smoke, smoke_text);
+  return command;
+}
+
 CLI::App* add_tools(CLI::App& app, ToolsOptions& options)
 {
   CLI::App* command = app.add_subcommand("tools", "What a publisher notices of the tools");
@@ -151,18 +167,21 @@ int run(int argc, char** argv)
   HookOptions hook;
   HeapOptions heap;
   AuditOptions audit;
+  LoadOptions load;
   ToolsOptions tools;
   app.require_subcommand(1);
   const CLI::App* compare_command = add_compare(app, compare);
   const CLI::App* scale_command = add_scale(app, scale);
   const CLI::App* heap_command = add_heap(app, heap);
   const CLI::App* audit_command = add_audit(app, audit);
+  const CLI::App* load_command = add_load(app, load);
   const CLI::App* tools_command = add_tools(app, tools);
   add_hook(app, hook);
   CLI11_PARSE(app, argc, argv);
   if (compare_command->parsed()) return run_compare(compare);
   if (scale_command->parsed()) return run_scale(scale);
   if (audit_command->parsed()) return run_audit(audit);
+  if (load_command->parsed()) return run_load(load);
   if (tools_command->parsed()) return run_tools(tools);
   return heap_command->parsed() ? run_heap(heap) : run_hook(hook);
 }

@@ -5,6 +5,8 @@ foreach(test audit depth verification message_types message_memory message_trait
     agnocast_process_test(${test}_test process/${test}_test.cc)
   endif()
 endforeach()
+# Finds what issue 13 names, until it is mended; then `closing` goes into the list above.
+# agnocast_process_test(closing_test process/closing_test.cc)
 if(AGNOCAST_SANITIZE MATCHES address)
   agnocast_process_test(poison_test sanitizers/poison_test.cc)
 endif()

@@ -10,7 +10,7 @@ add_executable(agnocast_storm_actor storm/actor.cc storm/ends.cc storm/stable_ac
 target_link_libraries(agnocast_storm_actor PRIVATE agnocast::agnocast agnocast_warnings)
 target_include_directories(agnocast_storm_actor PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
-add_executable(agnocast_storm storm/main.cc storm/conductor.cc storm/report.cc support/domain.cc
+add_executable(agnocast_storm storm/main.cc storm/conductor.cc storm/report.cc support/domain.cc support/stacks.cc
   ${PROJECT_SOURCE_DIR}/src/ledger/ledger.c)
 target_link_libraries(agnocast_storm PRIVATE agnocast_warnings CLI11::CLI11 Threads::Threads rt)
 target_include_directories(agnocast_storm PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)

@@ -7,6 +7,7 @@ measured.
 Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 """
 
+from bars_load import load_bars
 from check import NOT_MET, Check
 from points import case_text, heap_point, heap_text, is_churn, is_growth, pair_text, same_case, same_point
 from results import OURS, PEERS, name_of, number_text, size_text, time_text
@@ -285,4 +286,4 @@ def tools_bars(run):
 def bars(run):
     """All of them, in the order in which they were set."""
     return [*poll_bars(run), *block_bars(run), *unsized_bars(run), *publish_bars(run), *heap_bars(run),
-            topics_bar(run), audit_bar(run), *tools_bars(run)]
+            topics_bar(run), audit_bar(run), *load_bars(run), *tools_bars(run)]

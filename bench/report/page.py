@@ -54,6 +54,7 @@ def render(notes, run, pictures):
         "heap": tables.heap_table(run) if run.has("heap") else "Not measured in this run.\n",
         "hook": tables.hook_table(run) if run.has("hook") else "Not measured in this run.\n",
         "audit": tables.audit_table(run) if run.has("audit") else "Not measured in this run.\n",
+        "load": tables.load_table(run) if run.has("load") else "Not measured in this run.\n",
         "tools": tables.tools_table(run) if run.has("tools") else "Not measured in this run.\n",
         "unfavourable": tables.unfavourable_tables(run),
     }

@@ -144,6 +144,21 @@ class BarsTest(unittest.TestCase):
         self.assertEqual(verdict(Run({"tools": tools}), "publish() after").verdict, NOT_MET)
         self.assertEqual(verdict(Run({"tools": tools}), "memory in use after").verdict, NOT_MET)
 
+    def test_load(self):
+        def load(measure, unit, value, without=None):
+            result = {"measure": measure, "unit": unit, "text": measure, "with": value}
+            return result if without is None else dict(result, without=without)
+
+        run = Run({"load": [load("held", "us", 3.0, 1.0), load("members", "us", 42.5, 40.0),
+                            load("joiner", "ms", 30.0, 12.0), load("snapshots", "", 1), load("wake_ups", "per s", 1)]})
+        self.assertEqual(verdict(run, "holds 4,000").verdict, MET)
+        self.assertIn("3.00 µs, without 1.00 µs (3.00 ×)", verdict(run, "holds 4,000").measured)
+        self.assertEqual(verdict(run, "node with 1,000 subscriptions").verdict, NOT_MET)
+        self.assertEqual(verdict(run, "joining with 10 MB").verdict, MET)
+        self.assertEqual(verdict(run, "every end sees").verdict, NOT_MET)
+        self.assertEqual(verdict(run, "wake-up in a second").verdict, MET)
+        self.assertEqual(verdict(run, "depth 1,000").verdict, NOT_MEASURED)
+
 
 class BehindTest(unittest.TestCase):
     def test_lists_peers_at_each_percentile_and_no_limits(self):

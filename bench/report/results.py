@@ -13,7 +13,7 @@ OURS = "agnocast"
 PEERS = ["iceoryx", "iceoryx2", "cyclonedds", "fastdds", "zeromq"]
 LIMITS = ["cacheline", "memcpy", "inplace", "futex", "eventfd"]
 ALLOCATORS = [OURS, "glibc", "mimalloc", "jemalloc"]
-COMMANDS = ["compare", "scale", "heap", "hook", "audit", "tools"]
+COMMANDS = ["compare", "scale", "heap", "hook", "audit", "load", "tools"]
 
 NAMES = {
     OURS: "Agnocast",

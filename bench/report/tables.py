@@ -3,6 +3,7 @@
 Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 """
 
+from bars_load import with_unit
 from behind import RATE, unfavourable
 from points import heap_text
 from results import ALLOCATORS, OURS, factor_text, limit_of, name_of, number_text, size_text, time_text
@@ -159,6 +160,15 @@ def audit_table(run):
     rows = [[result["message"], *(time_text(result[field]) for field in fields)] for result in run.results["audit"]]
     return table(["16 containers, 64 MB", "audit, in the cache", "publish() after filling", "the same without audit"],
                  rows)
+
+
+def load_table(run):
+    rows = []
+    for result in run.results["load"]:
+        without = result.get("without")
+        rows.append([result["text"], with_unit(result["with"], result["unit"]),
+                     "" if without is None else with_unit(without, result["unit"])])
+    return table(["", "measured", "without"], rows)
 
 
 def tools_table(run):

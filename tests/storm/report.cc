@@ -7,27 +7,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <sstream>
 
 #include "storm/conductor.hpp"
+#include "support/stacks.hpp"
 
 namespace agnocast::storm {
-
-namespace {
-
-std::string content_of(const std::string& path)
-{
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-}  // namespace
 
 void Conductor::describe(std::size_t seat, const char* why)
 {
@@ -36,24 +21,7 @@ void Conductor::describe(std::size_t seat, const char* why)
   std::printf("HANG: seat %zu (%s, process %d) %s; %s since %.1f s\n", seat, name_of(actor.kind),
               actor.pid, why, place.doing,
               static_cast<double>(now_ns() - place.alive_ns.load()) / 1e9);
-  const std::string folder = "/proc/" + std::to_string(actor.pid);
-  std::error_code error;
-  for (const auto& task : std::filesystem::directory_iterator(folder + "/task", error)) {
-    const std::string thread = task.path().string();
-    std::printf("  thread %s: wchan %s, syscall %s", task.path().filename().c_str(),
-                content_of(thread + "/wchan").c_str(), content_of(thread + "/syscall").c_str());
-    std::istringstream status(content_of(thread + "/status"));
-    for (std::string line; std::getline(status, line);) {
-      if (line.rfind("State:", 0) == 0 || line.rfind("Name:", 0) == 0)
-        std::printf("    %s\n", line.c_str());
-    }
-  }
-  std::fflush(stdout);
-  const std::string command = "command -v gdb > /dev/null && timeout 20 gdb -p " +
-                              std::to_string(actor.pid) +
-                              " -batch -ex 'thread apply all bt 14' 2> /dev/null | grep -E "
-                              "'^(Thread|#)'";
-  if (std::system(command.c_str()) != 0) std::printf("  no stack: gdb is not here or failed\n");
+  test::print_stacks(actor.pid, stdout);
 }
 
 std::uint64_t Conductor::total(Count what) const

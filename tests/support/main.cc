@@ -11,6 +11,7 @@
 #include <string>
 
 #include "support/process.hpp"
+#include "support/watchdog.hpp"
 
 namespace {
 
@@ -62,5 +63,6 @@ int main(int argc, char** argv)
   ::signal(SIGPIPE, SIG_IGN);  // a child that is gone is told by what it does not say
   testing::InitGoogleTest(&argc, argv);
   testing::UnitTest::GetInstance()->listeners().Append(new LeavesNothingBehind());
+  testing::UnitTest::GetInstance()->listeners().Append(new agnocast::test::Watchdog());
   return RUN_ALL_TESTS();
 }

@@ -23,7 +23,17 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 std::vector<pid_t> started;
+
+// Not in its forked children.
+const pid_t tester = ::getpid();
+
+void progress()
+{
+  if (note_progress != nullptr && ::getpid() == tester) note_progress();
 }
+}  // namespace
+
+void (*note_progress)() = nullptr;
 
 const std::vector<pid_t>& started_processes()
 {
@@ -55,6 +65,7 @@ std::optional<std::string> Channel::hear(std::chrono::nanoseconds timeout)
     if (const std::size_t end = buffer_.find('\n'); end != std::string::npos) {
       std::string line = buffer_.substr(0, end);
       buffer_.erase(0, end + 1);
+      progress();
       return line;
     }
     const auto left =
@@ -105,6 +116,7 @@ Process::Process(const std::function<void(Channel&)>& body)
     std::exit(status);  // with destructors of libraries, as any program ends
   }
   started.push_back(pid_);
+  progress();
   ::close(down[0]);
   ::close(up[1]);
   channel_ = std::make_unique<Channel>(up[0], down[1]);
@@ -137,6 +149,7 @@ int Process::wait(std::chrono::nanoseconds timeout)
     const pid_t got = ::waitpid(pid_, &status, WNOHANG);
     if (got == pid_) {
       status_ = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+      progress();
     } else if (Clock::now() > deadline) {
       return -1000;
     } else {
@@ -158,6 +171,7 @@ bool eventually(const std::function<bool()>& condition, std::chrono::nanoseconds
     if (Clock::now() > deadline) return condition();
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
+  progress();
   return true;
 }
 

@@ -18,6 +18,9 @@ namespace agnocast::test {
 /// How long anything in a test may take before it is a failure: long, the machine is shared.
 inline constexpr std::chrono::seconds patience{30};
 
+/// Called in the test program whenever something has come that it waited for; set by the watchdog.
+extern void (*note_progress)();
+
 /// One end of a two-way pipe of lines.
 class Channel
 {
