@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include "base/log.hpp"
 #include "os/map.hpp"
@@ -17,10 +18,7 @@ namespace agnocast::internal {
 
 namespace {
 
-// Everybody's window until the first loan, and again in a forked child. Its open() is 1 under
-// AGNOCAST_HEAP=all and 0 otherwise.
-ThreadWindow idle_window;
-std::atomic<std::int32_t> base_open{0};
+std::atomic<std::int32_t> base_open{0};  // of every window: 1 under AGNOCAST_HEAP=all
 
 constinit os::ShortLock pool_lock;
 ThreadWindow* free_windows = nullptr;  // guarded by pool_lock, which is held for a few stores
@@ -96,6 +94,7 @@ void* out_of_memory() noexcept
 }  // namespace
 
 // Constant-initialized: the first malloc of the process may come before any constructor.
+constinit ThreadWindow idle_window;
 AGNOCAST_PUBLIC __thread ThreadWindow* this_thread_window = &idle_window;
 
 ThreadWindow* own_window() noexcept
@@ -104,6 +103,7 @@ ThreadWindow* own_window() noexcept
   ThreadWindow* window = has_key ? take_window() : nullptr;
   if (window == nullptr) return nullptr;
   window->counts.store(ThreadWindow::one_reference + base_open.load(), std::memory_order_relaxed);
+  window->private_scopes = 0;
   pthread_setspecific(window_key, window);
   this_thread_window = window;
   return window;
@@ -111,6 +111,7 @@ ThreadWindow* own_window() noexcept
 
 Result<ThreadWindow*> open_window()
 {
+  const LibraryWork work;
   if (Status status = Runtime::instance().join(); !status) return std::move(status.failure());
   ThreadWindow* window = own_window();
   if (window == nullptr) {
@@ -120,11 +121,6 @@ Result<ThreadWindow*> open_window()
   window->counts.fetch_add(ThreadWindow::one_reference + ThreadWindow::one_open,
                            std::memory_order_relaxed);
   return window;
-}
-
-ThreadWindow* loanless_window() noexcept
-{
-  return &idle_window;
 }
 
 void close_window(ThreadWindow* window) noexcept
@@ -211,11 +207,14 @@ bool detect_hook() noexcept
   void (*volatile release)(void*) = std::free;
   ThreadWindow* window = own_window();
   if (window == nullptr || heap_in_use() == nullptr) return false;
+  // Whatever private scopes the caller is in.
+  const std::int64_t scopes = std::exchange(window->private_scopes, 0);
   count_open_windows(1);
   window->counts.fetch_add(ThreadWindow::one_open, std::memory_order_relaxed);
   void* block = allocate(64);
   window->counts.fetch_sub(ThreadWindow::one_open, std::memory_order_relaxed);
   count_open_windows(-1);
+  window->private_scopes = scopes;
   const bool ours = heap_in_use()->contains(block);
   if (ours) {
     heap_in_use()->deallocate(block);
