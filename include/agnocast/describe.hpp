@@ -2,6 +2,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -120,23 +121,31 @@ constexpr void for_each_field(T& object, Visit&& visit)
   }
 }
 
-/// Where an object could be, for its fields' addresses; none is made or read.
+/// Where an object could be, for its fields' addresses. Nothing is there: no object is made or
+/// read, and a type of any size takes no memory.
 template <class T>
-struct Place
+class Place
 {
-  alignas(T) std::byte bytes[sizeof(T)];
-  T& object() noexcept { return *reinterpret_cast<T*>(bytes); }
+ public:
+  [[nodiscard]] T& object() const noexcept
+  {
+    return *reinterpret_cast<T*>(std::uintptr_t{address_});
+  }
   [[nodiscard]] std::uint64_t offset_of(const volatile void* part) const noexcept
   {
-    return static_cast<std::uint64_t>(static_cast<const volatile std::byte*>(part) - bytes);
+    return reinterpret_cast<std::uintptr_t>(part) - address_;
   }
+
+ private:
+  // Volatile: compilers warn of objects at addresses that they know.
+  const volatile std::uintptr_t address_ = std::max<std::uintptr_t>(alignof(T), 1 << 16);
 };
 
 template <class T>
 void describe_fields(TypeDescriber& describer, DescribedType& type)
 {
   type.kind = TypeKind::structure;
-  Place<T> place;
+  const Place<T> place;
   for_each_field(place.object(), [&](std::string_view name, auto& field) {
     using Field = std::remove_cvref_t<decltype(field)>;
     type.fields.push_back({std::string(name), describer.add<Field>(),

@@ -25,7 +25,7 @@ class SubscriptionCore;
 struct ThreadWindow;
 
 /// What all copies of one ipc_shared_ptr share; lives in the process's private memory.
-/// Invariants: 1. references is the number of ipc_shared_ptr objects that point here.
+/// Invariants: 1. references is the number of ipc_shared_ptr objects that point here; of a loan 1.
 /// 2. window is non-null exactly while the message is an open loan; it is then the window of the
 ///    thread whose allocations go to the shared heap on behalf of this loan.
 struct Handle
@@ -42,7 +42,7 @@ struct InformedHandle : Handle
 };
 
 AGNOCAST_PUBLIC void release_handle(Handle* handle) noexcept;
-/// Moves the loan's window to the calling thread. Throws UsageError if the loan was published.
+/// Moves the loan's window to the calling thread. Throws UsageError if it is being published.
 AGNOCAST_PUBLIC void claim_loan(Handle* handle);
 /// The window of the calling thread; a shared, always closed one until its first loan.
 AGNOCAST_PUBLIC extern __thread ThreadWindow* this_thread_window
@@ -52,14 +52,15 @@ struct PointerAccess;
 
 }  // namespace internal
 
-/// Shared ownership of a message that lies in shared memory.
+/// Ownership of a message that lies in shared memory: of one's own or shared, as T says.
 ///
 /// `ipc_shared_ptr<T>` is a loan from Publisher<T>::borrow_loaned_message(): fill it, then move it
-/// into publish(), or drop it. While it is open, what the thread allocates goes to the shared heap;
-/// a loan that is moved to another thread takes that along at its first dereference there.
-/// `ipc_shared_ptr<const T>` is a received message: it stays valid and unchanged for as long as a
-/// copy of the pointer exists, also when the subscription, the node or the publisher's process is
-/// gone.
+/// into publish(), or drop it. It can be moved and not copied. While it is open, what the thread
+/// allocates goes to the shared heap; a loan that is moved to another thread takes that along at
+/// its first dereference there.
+/// `ipc_shared_ptr<const T>` is a received message and can be copied: it stays valid and unchanged
+/// for as long as a copy of the pointer exists, also when the subscription, the node or the
+/// publisher's process is gone.
 ///
 /// Thread safety: as std::shared_ptr. Different objects may be used by different threads; a loan's
 /// content is one thread's at a time. Cost: copying is one atomic increment in private memory;
@@ -73,17 +74,14 @@ class ipc_shared_ptr
 
   constexpr ipc_shared_ptr() noexcept = default;
   constexpr ipc_shared_ptr(std::nullptr_t) noexcept {}
-  ipc_shared_ptr(const ipc_shared_ptr& other) noexcept : ipc_shared_ptr(other.ptr_, other.handle_)
+  ipc_shared_ptr(const ipc_shared_ptr& other) noexcept requires std::is_const_v<T>
+    : ipc_shared_ptr(other.ptr_, other.handle_)
   {
   }
+  /// A loan has one owner, so that nobody looks at it once it is published: move it.
+  ipc_shared_ptr(const ipc_shared_ptr&) requires(!std::is_const_v<T>) = delete;
   ipc_shared_ptr(ipc_shared_ptr&& other) noexcept
     : ptr_(std::exchange(other.ptr_, nullptr)), handle_(std::exchange(other.handle_, nullptr))
-  {
-  }
-  /// From a pointer to non-const: reading a message while it is still a loan.
-  template <class U, class = std::enable_if_t<std::is_same_v<const U, T> && !std::is_const_v<U>>>
-  ipc_shared_ptr(const ipc_shared_ptr<U>& other) noexcept
-    : ipc_shared_ptr(other.ptr_, other.handle_)
   {
   }
   ipc_shared_ptr& operator=(ipc_shared_ptr other) noexcept
@@ -105,8 +103,9 @@ class ipc_shared_ptr
     ptr_ = nullptr;
   }
 
-  /// Dereferencing a loan that was published through another copy throws UsageError;
-  /// dereferencing an empty pointer is undefined, as with std::shared_ptr.
+  /// Dereferencing an empty pointer is undefined, as with std::shared_ptr. The first time on
+  /// another thread, dereferencing a loan takes it along, and throws what joining the domain
+  /// throws.
   T& operator*() const { return *get(); }
   T* operator->() const { return get(); }
   T* get() const

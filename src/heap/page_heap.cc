@@ -3,6 +3,7 @@
 #include "heap/page_heap.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/check.hpp"
 

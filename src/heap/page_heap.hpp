@@ -6,12 +6,12 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 #include "heap/heap_host.hpp"
 #include "heap/page_set.hpp"
 #include "heap/size_class.hpp"
 #include "heap/usage.hpp"
+#include "os/short_lock.hpp"
 
 namespace agnocast::internal {
 
@@ -133,7 +133,7 @@ class PageHeap
   const HeapHost host_;
   Usage& usage_;
 
-  mutable std::mutex mutex_;
+  mutable os::ShortLock mutex_;
   std::uint32_t top_ = 0;
   std::size_t secured_;
   std::uint32_t octave_bits_ = 0;

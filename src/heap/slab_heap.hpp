@@ -6,12 +6,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 #include "heap/block_map.hpp"
 #include "heap/page_heap.hpp"
 #include "heap/size_class.hpp"
 #include "heap/usage.hpp"
+#include "os/short_lock.hpp"
 
 namespace agnocast::internal {
 
@@ -81,7 +81,7 @@ class SlabHeap
 
   struct alignas(64) ClassState
   {
-    std::mutex mutex;
+    os::ShortLock mutex;
     std::array<std::uint32_t, kShares> partial{kNone, kNone, kNone, kNone};
     std::uint32_t spare = kNone;
   };

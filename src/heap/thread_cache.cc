@@ -3,6 +3,7 @@
 #include "heap/thread_cache.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <new>
 
 namespace agnocast::internal {
@@ -39,15 +40,17 @@ std::uint32_t ThreadCache::spill_all(SlabHeap& slabs) noexcept
 
 ThreadCache* ThreadCachePool::acquire() noexcept
 {
-  const std::lock_guard guard(mutex_);
-  ThreadCache* cache = idle_;
-  if (cache != nullptr) {
-    idle_ = cache->next_idle_;
-    return cache;
+  {
+    const std::lock_guard guard(mutex_);
+    if (ThreadCache* const cache = idle_; cache != nullptr) {
+      idle_ = cache->next_idle_;
+      return cache;
+    }
   }
   void* const memory = host_.map_private(sizeof(ThreadCache));
   if (memory == nullptr) return nullptr;
-  cache = new (memory) ThreadCache;
+  auto* const cache = new (memory) ThreadCache;
+  const std::lock_guard guard(mutex_);
   cache->share_ = all_ == nullptr ? 0 : (all_->share_ + 1) % SlabHeap::kShares;
   cache->next_ = all_;
   all_ = cache;

@@ -6,12 +6,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 #include "base/atomic.hpp"
 #include "heap/heap_host.hpp"
 #include "heap/size_class.hpp"
 #include "heap/slab_heap.hpp"
+#include "os/short_lock.hpp"
 
 namespace agnocast::internal {
 
@@ -130,7 +130,7 @@ class ThreadCachePool
 
  private:
   const HeapHost host_;
-  mutable std::mutex mutex_;
+  mutable os::ShortLock mutex_;
   ThreadCache* all_ = nullptr;
   ThreadCache* idle_ = nullptr;
 };

@@ -6,44 +6,32 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <utility>
 
 #include "base/log.hpp"
 #include "os/map.hpp"
+#include "os/process.hpp"
+#include "os/short_lock.hpp"
 
 namespace agnocast::internal {
 
 namespace {
 
-// Everybody's window until the first loan, and again in a forked child. Its open() is 1 under
-// AGNOCAST_HEAP=all and 0 otherwise.
-ThreadWindow idle_window;
-std::atomic<std::int32_t> base_open{0};
+std::atomic<std::int32_t> base_open{0};  // of every window: 1 under AGNOCAST_HEAP=all
 
-std::atomic<ThreadWindow*> free_windows{nullptr};
-std::atomic<bool> pool_locked{false};
-std::atomic<bool> key_made{false};
+constinit os::ShortLock pool_lock;
+ThreadWindow* free_windows = nullptr;  // guarded by pool_lock, which is held for a few stores
 pthread_key_t window_key;
-
-class PoolLock
-{
- public:
-  PoolLock() noexcept
-  {
-    while (pool_locked.exchange(true, std::memory_order_acquire)) {
-    }
-  }
-  ~PoolLock() { pool_locked.store(false, std::memory_order_release); }
-  PoolLock(const PoolLock&) = delete;
-  PoolLock& operator=(const PoolLock&) = delete;
-};
+bool has_key = false;
 
 void take_away(ThreadWindow* window, std::int64_t counts) noexcept
 {
   const std::int64_t left = window->counts.fetch_sub(counts, std::memory_order_acq_rel) - counts;
   if (ThreadWindow::references_in(left) != 0) return;
-  const PoolLock lock;
-  window->next_free = free_windows.load(std::memory_order_relaxed);
-  free_windows.store(window, std::memory_order_relaxed);
+  const std::lock_guard lock(pool_lock);
+  window->next_free = free_windows;
+  free_windows = window;
 }
 
 // A thread that ends with loans open: they keep the window, whoever drops them gives it back.
@@ -55,19 +43,23 @@ void on_thread_exit(void* window)
 
 ThreadWindow* take_window() noexcept
 {
-  const PoolLock lock;
-  if (free_windows.load(std::memory_order_relaxed) == nullptr) {
-    constexpr std::size_t bytes = 4096;
-    auto* fresh = static_cast<ThreadWindow*>(os::map_private(bytes));
-    if (fresh == nullptr) return nullptr;
-    for (std::size_t i = 0; i < bytes / sizeof(ThreadWindow); ++i) {
-      fresh[i].next_free = free_windows.load(std::memory_order_relaxed);
-      free_windows.store(&fresh[i], std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(pool_lock);
+    if (ThreadWindow* const window = free_windows; window != nullptr) {
+      free_windows = window->next_free;
+      return window;
     }
   }
-  ThreadWindow* window = free_windows.load(std::memory_order_relaxed);
-  free_windows.store(window->next_free, std::memory_order_relaxed);
-  return window;
+  constexpr std::size_t bytes = 4096;
+  auto* const fresh = static_cast<ThreadWindow*>(os::map_private(bytes));
+  if (fresh == nullptr) return nullptr;
+  // The first is this thread's, the others go into the pool.
+  const std::size_t count = bytes / sizeof(ThreadWindow);
+  for (std::size_t i = 1; i + 1 < count; ++i) fresh[i].next_free = &fresh[i + 1];
+  const std::lock_guard lock(pool_lock);
+  fresh[count - 1].next_free = free_windows;
+  free_windows = &fresh[1];
+  return fresh;
 }
 
 void after_fork_in_child()
@@ -75,19 +67,17 @@ void after_fork_in_child()
   base_open.store(0);
   idle_window.counts.store(0);
   forget_open_windows();
-  free_windows.store(nullptr);
-  pool_locked.store(false);
+  free_windows = nullptr;
+  pool_lock.reset_in_child();
   if (this_thread_window != &idle_window) pthread_setspecific(window_key, nullptr);
   this_thread_window = &idle_window;
 }
 
-void make_key() noexcept
+// Before all that start_hook() may start.
+__attribute__((constructor(101))) void make_key() noexcept
 {
-  const PoolLock lock;
-  if (key_made.load(std::memory_order_relaxed)) return;
-  pthread_key_create(&window_key, on_thread_exit);
-  pthread_atfork(nullptr, nullptr, after_fork_in_child);
-  key_made.store(true, std::memory_order_release);
+  has_key = pthread_key_create(&window_key, on_thread_exit) == 0;
+  os::on_fork(nullptr, nullptr, after_fork_in_child);
 }
 
 Heap* heap_in_use() noexcept
@@ -104,15 +94,16 @@ void* out_of_memory() noexcept
 }  // namespace
 
 // Constant-initialized: the first malloc of the process may come before any constructor.
+constinit ThreadWindow idle_window;
 AGNOCAST_PUBLIC __thread ThreadWindow* this_thread_window = &idle_window;
 
 ThreadWindow* own_window() noexcept
 {
   if (this_thread_window != &idle_window) return this_thread_window;
-  if (!key_made.load(std::memory_order_acquire)) make_key();
-  ThreadWindow* window = take_window();
+  ThreadWindow* window = has_key ? take_window() : nullptr;
   if (window == nullptr) return nullptr;
   window->counts.store(ThreadWindow::one_reference + base_open.load(), std::memory_order_relaxed);
+  window->private_scopes = 0;
   pthread_setspecific(window_key, window);
   this_thread_window = window;
   return window;
@@ -120,6 +111,7 @@ ThreadWindow* own_window() noexcept
 
 Result<ThreadWindow*> open_window()
 {
+  const LibraryWork work;
   if (Status status = Runtime::instance().join(); !status) return std::move(status.failure());
   ThreadWindow* window = own_window();
   if (window == nullptr) {
@@ -129,11 +121,6 @@ Result<ThreadWindow*> open_window()
   window->counts.fetch_add(ThreadWindow::one_reference + ThreadWindow::one_open,
                            std::memory_order_relaxed);
   return window;
-}
-
-ThreadWindow* loanless_window() noexcept
-{
-  return &idle_window;
 }
 
 void close_window(ThreadWindow* window) noexcept
@@ -220,11 +207,14 @@ bool detect_hook() noexcept
   void (*volatile release)(void*) = std::free;
   ThreadWindow* window = own_window();
   if (window == nullptr || heap_in_use() == nullptr) return false;
+  // Whatever private scopes the caller is in.
+  const std::int64_t scopes = std::exchange(window->private_scopes, 0);
   count_open_windows(1);
   window->counts.fetch_add(ThreadWindow::one_open, std::memory_order_relaxed);
   void* block = allocate(64);
   window->counts.fetch_sub(ThreadWindow::one_open, std::memory_order_relaxed);
   count_open_windows(-1);
+  window->private_scopes = scopes;
   const bool ours = heap_in_use()->contains(block);
   if (ours) {
     heap_in_use()->deallocate(block);

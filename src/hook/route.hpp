@@ -7,54 +7,22 @@
 
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
 
 #include "agnocast/export.hpp"
 #include "agnocast/ipc_shared_ptr.hpp"
 #include "base/result.hpp"
+#include "heap/thread_window.hpp"
 #include "runtime/runtime.hpp"
 
 namespace agnocast::internal {
-
-/// Which loans a thread has open. While open() is above 0, what the thread allocates goes to the
-/// shared heap. Other threads change it too: a loan that moves takes its window along.
-/// Invariant: a window is a thread's until the thread ends and no loan refers to it.
-struct ThreadWindow
-{
-  /// In the low half of `counts`; the high half counts the references: the thread's own, and one
-  /// for each open loan. Together, so that a loan opens and closes with one atomic operation each.
-  static constexpr std::int64_t one_open = 1;
-  static constexpr std::int64_t one_reference = std::int64_t{1} << 32;
-  std::atomic<std::int64_t> counts{0};
-  ThreadWindow* next_free = nullptr;
-
-  static constexpr std::int32_t open_in(std::int64_t counts) noexcept
-  {
-    return static_cast<std::int32_t>(counts);
-  }
-  /// Of the difference, since what is open may be below 0: a PrivateHeapScope outweighs all loans.
-  static constexpr std::int32_t references_in(std::int64_t counts) noexcept
-  {
-    return static_cast<std::int32_t>((counts - open_in(counts)) >> 32);
-  }
-};
 
 /// The calling thread's window, made now if it has none. nullptr if there is no memory.
 ThreadWindow* own_window() noexcept;
 /// Opens the calling thread's window for a loan or a scope; joins the domain first.
 Result<ThreadWindow*> open_window();
 void close_window(ThreadWindow* window) noexcept;
-/// A window that no loan opens, to stand in for the thread's own while the library works for it.
-/// Under AGNOCAST_HEAP=all it is open as every other.
-ThreadWindow* loanless_window() noexcept;
-
 /// AGNOCAST_HEAP=all: every thread's window is open from now on.
 void open_all_windows() noexcept;
-
-[[nodiscard]] inline bool routes_to_shared_heap() noexcept
-{
-  return ThreadWindow::open_in(this_thread_window->counts.load(std::memory_order_relaxed)) > 0;
-}
 
 /// The next malloc family in lookup order, which serves what is not for us.
 struct NextMalloc

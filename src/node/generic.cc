@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "agnocast/node.hpp"
-#include "agnocast/shared_heap.hpp"
+#include "heap/thread_window.hpp"
 #include "node/received.hpp"
 #include "runtime/runtime.hpp"
 
@@ -18,7 +18,7 @@ const TypeDescription& kept(const TypeDescription& description)
 {
   static std::mutex mutex;
   static auto& all = *new std::map<std::uint64_t, const TypeDescription*>();
-  const PrivateHeapScope in_private;
+  const internal::LibraryWork work;
   const std::lock_guard lock(mutex);
   const TypeDescription*& place = all[description.hash()];
   if (place == nullptr) place = new TypeDescription(description);
@@ -35,6 +35,7 @@ TypeIdentity identity_of(const TypeDescription& description)
 
 std::optional<TypeDescription> find_description(std::string_view topic)
 {
+  const internal::LibraryWork work;
   return internal::Runtime::instance().find_description(topic);
 }
 

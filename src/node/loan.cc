@@ -4,8 +4,8 @@
 #include <new>
 #include <utility>
 
-#include "agnocast/shared_heap.hpp"
 #include "base/epoch.hpp"
+#include "heap/thread_window.hpp"
 #include "hook/route.hpp"
 #include "node/failure.hpp"
 #include "os/short_lock.hpp"
@@ -28,7 +28,6 @@ LoanHandle* take_handle()
     pool_lock.unlock();
     if (loan != nullptr) return loan;
   }
-  const PrivateHeapScope in_private;  // handles outlive the loans that may be open now
   return new LoanHandle();
 }
 
@@ -43,19 +42,6 @@ void give_back_handle(LoanHandle* loan) noexcept
   pool = loan;
   pool_lock.unlock();
 }
-
-/// While it stands, what the calling thread allocates is private: its own window is set aside.
-class WindowSetAside
-{
- public:
-  WindowSetAside() noexcept : window_(std::exchange(this_thread_window, loanless_window())) {}
-  ~WindowSetAside() { this_thread_window = window_; }
-  WindowSetAside(const WindowSetAside&) = delete;
-  WindowSetAside& operator=(const WindowSetAside&) = delete;
-
- private:
-  ThreadWindow* const window_;
-};
 
 Failure foreign_process(const PublisherCore& publisher)
 {
@@ -74,6 +60,50 @@ void check_area(const PublisherCore& publisher)
                       "user; restart this process");
 }
 
+Failure no_room_for_loan(const PublisherCore& publisher)
+{
+  Runtime& runtime = Runtime::instance();
+  const auto statistics = runtime.context().heap->statistics();
+  return {FailureKind::resource,
+          "no room for a loan on '" + publisher.endpoint().topic + "': the shared heap has " +
+            std::to_string(statistics.used_bytes / 1'000'000) + " MB in use of " +
+            std::to_string(statistics.secured_bytes / 1'000'000) + " MB and cannot grow (" +
+            runtime.holders() +
+            "): enlarge /dev/shm with 'mount -o remount,size=<size> /dev/shm', or keep and hold "
+            "fewer messages"};
+}
+
+LoanHandle* handle_for(PublisherCore& publisher)
+{
+  const LibraryWork work;
+  if (publisher.epoch() != current_epoch()) raise(foreign_process(publisher));
+  check_area(publisher);
+  LoanHandle* const loan = take_handle();
+  loan->kind = Handle::Kind::loan;
+  loan->references.store(1, std::memory_order_relaxed);
+  loan->publisher = publisher.shared_from_this();
+  return loan;
+}
+
+/// Throws UsageError unless it is an open loan of this publisher.
+void check_loan(const PublisherCore& publisher, const LoanHandle* loan)
+{
+  const LibraryWork work;
+  const std::string& topic = publisher.endpoint().topic;
+  if (loan == nullptr) {
+    throw UsageError("publish on '" + topic +
+                     "' was given an empty pointer: borrow_loaned_message() first; a published "
+                     "message cannot be published again");
+  }
+  if (publisher.epoch() != current_epoch()) raise(foreign_process(publisher));
+  check_area(publisher);
+  if (loan->publisher.get() != &publisher) {
+    throw UsageError("publish on '" + topic + "' was given a loan of the publisher of '" +
+                     loan->publisher->endpoint().topic +
+                     "': publish it there, or borrow from this publisher");
+  }
+}
+
 /// False if the message must not be published.
 bool passes_audit(void* message, const AuditRules& rules, AuditFindings& findings)
 {
@@ -83,33 +113,46 @@ bool passes_audit(void* message, const AuditRules& rules, AuditFindings& finding
   rules.audit(message, auditor);
   findings.bytes = auditor.bytes();
   if (auditor.moved() == 0 && !auditor.is_refused()) return true;
-  const PrivateHeapScope in_private;
+  const LibraryWork work;
   findings.moved = auditor.moved();
   findings.path = auditor.first_path();
   return !auditor.is_refused();
+}
+
+/// Unless it is timed out, the message is the readers' from now on, and the loan is closed.
+PublishOutcome publish_audited(PublisherCore& publisher, LoanHandle& loan, std::uint64_t bytes)
+{
+  const LibraryWork work;
+  // Before the message is seen: what is not this thread's must not change it any more.
+  ThreadWindow* const window = loan.window.load(std::memory_order_relaxed);
+  loan.window.store(nullptr, std::memory_order_relaxed);
+  auto outcome = PublishOutcome::timed_out;
+  try {
+    outcome = publisher.publish(loan.message, bytes);
+  } catch (const std::bad_alloc&) {
+    loan.window.store(window, std::memory_order_relaxed);
+    throw ResourceError("no memory to publish on '" + publisher.endpoint().topic +
+                        "'; the message is kept");
+  }
+  if (outcome == PublishOutcome::timed_out) {
+    loan.window.store(window, std::memory_order_relaxed);
+  } else {
+    loan.message = nullptr;
+    close_window(window);
+  }
+  return outcome;
 }
 
 }  // namespace
 
 LoanRequest open_loan(PublisherCore& publisher)
 {
-  if (publisher.epoch() != current_epoch()) raise(foreign_process(publisher));
-  check_area(publisher);
-  LoanHandle* loan = take_handle();
-  loan->kind = Handle::Kind::loan;
-  loan->references.store(1, std::memory_order_relaxed);
-  loan->publisher = publisher.shared_from_this();
+  LoanHandle* const loan = handle_for(publisher);
   loan->message = publisher.allocate_message();
+  const LibraryWork work;
   if (loan->message == nullptr) {
     give_back_handle(loan);
-    const auto statistics = Runtime::instance().context().heap->statistics();
-    throw ResourceError(
-      "no room for a loan on '" + publisher.endpoint().topic + "': the shared heap has " +
-      std::to_string(statistics.used_bytes / 1'000'000) + " MB in use of " +
-      std::to_string(statistics.secured_bytes / 1'000'000) + " MB and cannot grow (" +
-      Runtime::instance().holders() +
-      "): enlarge /dev/shm with 'mount -o remount,size=<size> /dev/shm', or keep and hold fewer "
-      "messages");
+    raise(no_room_for_loan(publisher));
   }
   Result<ThreadWindow*> window = open_window();
   if (!window) {
@@ -131,10 +174,11 @@ void abandon_unconstructed_loan(Handle* handle) noexcept
 
 void claim_loan(Handle* handle)
 {
-  auto* loan = static_cast<LoanHandle*>(handle);
+  const LibraryWork work;
+  auto* const loan = static_cast<LoanHandle*>(handle);
   if (loan->window.load(std::memory_order_relaxed) == nullptr) {
     throw UsageError("this message of '" + loan->publisher->endpoint().topic +
-                     "' was published through another copy of the pointer and must not be changed");
+                     "' is being published by another thread and must not be changed any more");
   }
   if (loan->publisher->epoch() != current_epoch()) raise(foreign_process(*loan->publisher));
   Result<ThreadWindow*> window = open_window();
@@ -155,50 +199,21 @@ void drop_loan(LoanHandle& loan) noexcept
 PublishStatus publish_loan(PublisherCore& publisher, Handle* handle, const AuditRules& rules,
                            AuditFindings& findings)
 {
-  const std::string& topic = publisher.endpoint().topic;
-  if (handle == nullptr) {
-    throw UsageError("publish on '" + topic +
-                     "' was given an empty pointer: borrow_loaned_message() first; a published "
-                     "message cannot be published again");
-  }
-  auto* loan = static_cast<LoanHandle*>(handle);
-  if (publisher.epoch() != current_epoch()) raise(foreign_process(publisher));
-  check_area(publisher);
-  if (loan->publisher.get() != &publisher) {
-    throw UsageError("publish on '" + topic + "' was given a loan of the publisher of '" +
-                     loan->publisher->endpoint().topic +
-                     "': publish it there, or borrow from this publisher");
-  }
-  if (loan->message == nullptr) {
-    throw UsageError(
-      "publish on '" + topic +
-      "' was given a message that was published through another copy of the pointer");
-  }
+  auto* const loan = static_cast<LoanHandle*>(handle);
+  check_loan(publisher, loan);
   try {
+    // Under the thread's own rules: it runs code of the message's types.
     if (!passes_audit(loan->message, rules, findings)) return PublishStatus::refused;
   } catch (const std::bad_alloc&) {
+    const LibraryWork work;
     throw ResourceError(
-      "the shared heap has no room for what must be moved into it to publish on '" + topic +
-      "'; the message is kept: enlarge it (AGNOCAST_MEMPOOL_SIZE), or fill "
-      "messages while the loan is open");
+      "the shared heap has no room for what must be moved into it to publish on '" +
+      publisher.endpoint().topic +
+      "'; the message is kept: enlarge it (AGNOCAST_MEMPOOL_SIZE), or fill messages while the loan "
+      "is open");
   }
-  // Before the message is seen: from then on no copy of the pointer may change it.
-  ThreadWindow* const window = loan->window.load(std::memory_order_relaxed);
-  loan->window.store(nullptr, std::memory_order_relaxed);
-  auto outcome = PublishOutcome::timed_out;
-  try {
-    const WindowSetAside set_aside;
-    outcome = publisher.publish(loan->message, findings.bytes);
-  } catch (const std::bad_alloc&) {
-    loan->window.store(window, std::memory_order_relaxed);
-    throw ResourceError("no memory to publish on '" + topic + "'; the message is kept");
-  }
-  if (outcome == PublishOutcome::timed_out) {
-    loan->window.store(window, std::memory_order_relaxed);
-    return PublishStatus::timed_out;
-  }
-  loan->message = nullptr;
-  close_window(window);
+  const PublishOutcome outcome = publish_audited(publisher, *loan, findings.bytes);
+  if (outcome == PublishOutcome::timed_out) return PublishStatus::timed_out;
   // The next loan reclaims what was retired here, while nobody waits for a message; only who
   // borrows many in advance must not pile them up.
   if (outcome == PublishOutcome::published_and_many_retired) publisher.reclaim_retired();
@@ -211,6 +226,7 @@ void release_handle(Handle* handle) noexcept
   if (handle->kind == Handle::Kind::loan) {
     drop_loan(*static_cast<LoanHandle*>(handle));
   } else {
+    const LibraryWork work;
     auto* received = static_cast<ReceivedHandle*>(handle);
     received->connection->owner()->release(*received);
   }

@@ -17,6 +17,4 @@ struct alignas(64) LoanHandle : Handle  // one cache line: a publish that finds 
   LoanHandle* next_free = nullptr;
 };
 
-void drop_loan(LoanHandle& loan) noexcept;
-
 }  // namespace agnocast::internal

@@ -5,6 +5,7 @@
 #include "agnocast/shared_heap.hpp"
 #include "base/epoch.hpp"
 #include "base/log.hpp"
+#include "heap/thread_window.hpp"
 #include "node/endpoint.hpp"
 #include "node/failure.hpp"
 #include "runtime/runtime.hpp"
@@ -16,6 +17,7 @@ PublisherBase::PublisherBase(Node& node, std::string_view topic, const TypeIdent
                              const PublisherOptions& options)
   : audit_{functions.audit, options.audit}
 {
+  const internal::LibraryWork work;
   internal::EndpointRequest endpoint =
     internal::make_endpoint(AGNOCAST_PUBLISHER, *node.core(), topic, type, qos);
   internal::Runtime& runtime = internal::Runtime::instance();
@@ -60,6 +62,7 @@ std::uint64_t PublisherBase::id() const noexcept
 }
 std::size_t PublisherBase::subscription_count() const
 {
+  const internal::LibraryWork work;
   return core_->subscription_count();
 }
 std::size_t PublisherBase::retained_count() const
@@ -78,7 +81,7 @@ PublishStatus PublisherBase::publish_handle(internal::Handle* handle)
   const PublishStatus status = internal::publish_loan(*core_, handle, audit_, findings);
   if (findings.moved != 0) core_->count_moved(findings.moved);
   if (findings.path.empty() || audit_said_.exchange(true, std::memory_order_relaxed)) return status;
-  const PrivateHeapScope in_private;
+  const internal::LibraryWork work;
   const std::string part = "'" + findings.path + "' in a message of topic '" + topic_name() + "'";
   constexpr const char* remedy =
     ": fill messages while the loan is open, and in other threads under a SharedHeapScope; this is "

@@ -11,15 +11,15 @@ namespace agnocast {
 
 namespace {
 
-// Outweighs any number of open loans.
-constexpr std::int64_t private_weight = 1 << 24;
-
 class SharedMemoryResource final : public std::pmr::memory_resource
 {
   void* do_allocate(std::size_t bytes, std::size_t alignment) override
   {
-    if (internal::Status status = internal::Runtime::instance().join(); !status) {
-      internal::raise(status.failure());
+    {
+      const internal::LibraryWork work;
+      if (internal::Status status = internal::Runtime::instance().join(); !status) {
+        internal::raise(status.failure());
+      }
     }
     internal::Heap* heap = internal::shared_heap.load(std::memory_order_acquire);
     void* block = heap != nullptr ? heap->allocate_aligned(bytes, alignment) : nullptr;
@@ -47,27 +47,34 @@ SharedHeapScope::~SharedHeapScope()
 
 PrivateHeapScope::PrivateHeapScope() noexcept : window_(internal::own_window())
 {
-  if (window_ != nullptr) {
-    static_cast<internal::ThreadWindow*>(window_)->counts.fetch_sub(private_weight);
-  }
+  if (window_ == nullptr) return;
+  static_cast<internal::ThreadWindow*>(window_)->private_scopes +=
+    internal::ThreadWindow::one_scope;
 }
 
 PrivateHeapScope::~PrivateHeapScope()
 {
-  if (window_ != nullptr) {
-    static_cast<internal::ThreadWindow*>(window_)->counts.fetch_add(private_weight);
-  }
+  if (window_ == nullptr) return;
+  static_cast<internal::ThreadWindow*>(window_)->private_scopes -=
+    internal::ThreadWindow::one_scope;
 }
 
 std::pmr::memory_resource* shared_memory_resource() noexcept
 {
-  static auto* resource = new SharedMemoryResource();  // outlives every user
+  // Never destroyed: it outlives every user.
+  alignas(SharedMemoryResource) static std::byte place[sizeof(SharedMemoryResource)];
+  static auto* const resource = ::new (place) SharedMemoryResource();
   return resource;
 }
 
 bool hook_in_force() noexcept
 {
-  if (!internal::Runtime::instance().join()) return false;
+  try {
+    const internal::LibraryWork work;
+    if (!internal::Runtime::instance().join()) return false;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
   static const bool in_force = internal::detect_hook();
   return in_force;
 }

@@ -192,6 +192,19 @@ def atomics(tree):
                 yield name, number, f"{used} does not say what it pairs with"
 
 
+def locks(tree):
+    """What malloc, a publish or a take may lock sleeps and inherits priority: os::ShortLock."""
+    for name, lines in tree.below("src", suffixes=CODE):
+        if name.startswith("src/os/short_lock") or name.endswith("_test.cc"):
+            continue
+        for number, line in enumerate(lines, 1):
+            code = line.split("//")[0]
+            if re.search(r"\bwhile\b.*(\bexchange\((true|1)\b|test_and_set)", code):
+                yield name, number, "a lock that spins; see src/os/short_lock.hpp"
+            if name.startswith(("src/heap/", "src/hook/")) and re.search(r"\bstd::\w*mutex\b|atomic_flag", code):
+                yield name, number, "os::ShortLock is the lock here"
+
+
 def formatted(tree):
     """clang-format-14 has nothing to change."""
     tool = shutil.which("clang-format-14")
@@ -229,7 +242,7 @@ def readme(tree):
             yield "README.md", number, f"{found.group(1)} differs from what is shown here"
 
 
-CHECKS = [rooms, licences, sizes, marks, machine_paths, atomics, readme, formatted]
+CHECKS = [rooms, licences, sizes, marks, machine_paths, atomics, locks, readme, formatted]
 
 
 def run(root, quiet=False):
@@ -255,6 +268,7 @@ FLAWS = {
     marks: {"docs/a.md": "TO" + "DO\n"},
     machine_paths: {"docs/a.md": "see /" + "home/me\n"},
     atomics: {"src/topic/a.cc": HEAD + "void f() { store_release(word, 1); }\n"},
+    locks: {"src/hook/a.cc": HEAD + "void f() { while (taken.exchange(true)) g(); }\n"},
     readme: {"README.md": "<!-- examples/a.cc -->\n```cpp\nint f();\n```\n"},
     formatted: {"src/os/a.cc": HEAD + "int  f ( );\n"},
 }

@@ -34,7 +34,9 @@ void fill(Texts& message, std::size_t count)
   for (std::size_t i = 0; i < count; ++i) message.push_back(text_of(i));
 }
 
-void run_in_thread(const std::function<void()>& body)
+// A template: a lambda that owns a loan cannot be copied, so it is no std::function.
+template <class Body>
+void run_in_thread(Body&& body)
 {
   std::exception_ptr thrown;
   std::thread thread([&] {

@@ -3,7 +3,8 @@
 //
 // It follows the C++ types and not their descriptions, since moving a part takes its type. Cost:
 // one comparison for each container and each node of a list, map or set, and none for what cannot
-// point anywhere; no locks and no system calls, unless something has to be moved.
+// point anywhere; no locks and no system calls, unless something has to be moved. The stack that it
+// needs does not grow with the message: what lies in more than 16 other parts is looked at later.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -76,6 +77,23 @@ class AGNOCAST_PUBLIC Auditor
     }
   }
   void refuse(const AuditPath* path);
+  /// Looks into what `part` owns: now, or in look_deeper().
+  template <class Part, void (*look)(Part&, Auditor&, const AuditPath*)>
+  void look_into(Part& part, const AuditPath* path)
+  {
+    if (depth_ == depth_max) {
+      put_off(const_cast<std::remove_cv_t<Part>*>(&part),
+              [](void* later, Auditor& auditor, const AuditPath* below) {
+                look(*static_cast<Part*>(later), auditor, below);
+              });
+      return;
+    }
+    ++depth_;
+    look(part, *this, path);
+    --depth_;
+  }
+  /// All that was put off.
+  void look_deeper();
   /// What a container owns, for those who measure bandwidth.
   void count(std::size_t elements, std::size_t element_bytes) noexcept
   {
@@ -89,6 +107,15 @@ class AGNOCAST_PUBLIC Auditor
   [[nodiscard]] const std::string& first_path() const noexcept { return first_path_; }
 
  private:
+  static constexpr std::uint32_t depth_max = 16;
+  using Look = void (*)(void* part, Auditor& auditor, const AuditPath* path);
+  struct PutOff
+  {
+    void* part;
+    Look look;
+  };
+
+  void put_off(void* part, Look look);
   void note_moved(const AuditPath* path);
   void note_path(const AuditPath* path);
 
@@ -96,6 +123,8 @@ class AGNOCAST_PUBLIC Auditor
   const std::size_t heap_bytes_;
   const Audit mode_;
   bool is_refused_ = false;
+  std::uint32_t depth_ = 0;
+  std::vector<PutOff> put_off_;  ///< private memory
   std::uint64_t moved_ = 0;
   std::uint64_t bytes_ = 0;
   std::string first_path_;
@@ -130,6 +159,15 @@ void audit_elements(Range& range, Auditor& auditor, const AuditPath* path)
       audit_part(element, auditor, &here);
       ++here.index;
     }
+  }
+}
+
+/// The same for elements that lie in memory of the container's own.
+template <class Container>
+void audit_owned(Container& container, Auditor& auditor, const AuditPath* path)
+{
+  if constexpr (may_point<typename Container::value_type>()) {
+    auditor.template look_into<Container, audit_elements<Container>>(container, path);
   }
 }
 
@@ -283,7 +321,7 @@ struct AuditOf<std::vector<T>> : AlwaysPoints
   {
     auditor.count(value.size(), sizeof(T));
     audit_block(value, value.data(), auditor, path);
-    audit_elements(value, auditor, path);
+    audit_owned(value, auditor, path);
   }
 };
 
@@ -342,7 +380,7 @@ struct AuditOf<std::deque<T>> : AlwaysPoints
       auditor.move_in(path, move, [&] { return is_shared(value, auditor); });
     }
     auditor.count(value.size(), sizeof(T));
-    audit_elements(value, auditor, path);
+    audit_owned(value, auditor, path);
   }
 };
 #endif
@@ -364,7 +402,7 @@ void audit_nodes(Container& value, Auditor& auditor, const AuditPath* path, Rebu
     const auto count = std::distance(value.begin(), value.end());
     auditor.count(static_cast<std::size_t>(count), sizeof(typename Container::value_type));
   }
-  audit_elements(value, auditor, path);
+  audit_owned(value, auditor, path);
 }
 
 // Node by node into `fresh`, an empty container of the same rules. If memory runs out, everything
@@ -475,7 +513,7 @@ struct AuditOfTable : AlwaysPoints
     };
     if (!is_shared()) auditor.move_in(path, rebuild, is_shared);
     auditor.count(value.size(), sizeof(typename Table::value_type));
-    audit_elements(value, auditor, path);
+    audit_owned(value, auditor, path);
   }
 };
 template <class K, class V, class H, class E>
@@ -513,7 +551,9 @@ struct AuditOf<std::unique_ptr<T>> : AlwaysPoints
       if (auditor.is_refused()) return;
     }
     auditor.count(1, sizeof(T));
-    audit_part(*value, auditor, path);
+    if constexpr (internal::may_point<T>()) {
+      auditor.look_into<T, audit_part<T>>(*value, path);
+    }
   }
 };
 // How many elements there are, only the program knows.
@@ -535,6 +575,7 @@ constexpr AuditMessage audit_of() noexcept
   if constexpr (may_point<T>()) {
     return [](void* message, Auditor& auditor) {
       audit_part(*static_cast<T*>(message), auditor, nullptr);
+      auditor.look_deeper();
     };
   } else {
     return nullptr;

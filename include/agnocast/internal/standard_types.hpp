@@ -116,7 +116,7 @@ struct type_layout<std::pair<A, B>>
   static void describe(TypeDescriber& describer, DescribedType& type)
   {
     type.kind = TypeKind::structure;
-    internal::Place<std::pair<A, B>> place;
+    const internal::Place<std::pair<A, B>> place;
     auto& pair = place.object();
     type.fields.push_back({"first", describer.add<A>(), place.offset_of(&pair.first)});
     type.fields.push_back({"second", describer.add<B>(), place.offset_of(&pair.second)});
@@ -131,7 +131,7 @@ struct type_layout<std::tuple<Parts...>>
   static void describe(TypeDescriber& describer, DescribedType& type)
   {
     type.kind = TypeKind::structure;
-    internal::Place<std::tuple<Parts...>> place;
+    const internal::Place<std::tuple<Parts...>> place;
     [&]<std::size_t... Index>(std::index_sequence<Index...>)
     {
       (type.fields.push_back({std::to_string(Index), describer.add<Parts>(),
