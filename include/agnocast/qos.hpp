@@ -9,7 +9,8 @@
 namespace agnocast {
 
 enum class History : std::uint8_t {
-  keep_last,  ///< the newest `depth` messages stay takeable; older unread ones are lost
+  keep_last,  ///< a subscription gets at most the newest `depth` unread messages of its topic, over
+              ///< all publishers together; older ones are lost
   keep_all,   ///< nothing is dropped: a publish waits for the slowest reliable subscription
 };
 
@@ -17,7 +18,8 @@ enum class Reliability : std::uint8_t { best_effort, reliable };
 
 enum class Durability : std::uint8_t {
   volatile_,        ///< a late subscription starts with the next message
-  transient_local,  ///< a late subscription starts with the oldest retained message
+  transient_local,  ///< a publisher keeps its newest `depth`; a late subscription starts with as many
+                    ///< of them as its own depth admits
 };
 
 /// Quality of service. The names are those of ROS 2. A plain value; thread-safe as such.
@@ -25,7 +27,7 @@ enum class Durability : std::uint8_t {
 /// Publishers and subscriptions of any two settings connect; what is promised is the weaker of
 /// the two: a late subscription gets old messages only if both are transient_local, and a publish
 /// waits only if the publisher is keep_all and reliable, and only for subscriptions that are so
-/// too.
+/// too. A keep_all subscription of a keep_last publisher gets as many as that one keeps.
 class QoS
 {
  public:
