@@ -91,6 +91,27 @@ void* out_of_memory() noexcept
   return nullptr;
 }
 
+// This thread frees what can be freed: its allocations meanwhile fail as they are.
+__thread bool is_reclaiming = false;
+
+// What allocate() gives; if the heap cannot grow, what it gives when this process's publishers have
+// freed what they keep without need. Message destructors run then, as in a loan.
+template <class Allocate>
+void* allocate_or_reclaim(Allocate allocate) noexcept
+{
+  if (void* block = allocate()) return block;
+  if (is_reclaiming) return out_of_memory();
+  is_reclaiming = true;
+  {
+    const LibraryWork work;
+    Runtime::instance().reclaim_all();
+  }
+  is_reclaiming = false;
+  if (void* block = allocate()) return block;
+  say_heap_is_full();
+  return out_of_memory();
+}
+
 }  // namespace
 
 // Constant-initialized: the first malloc of the process may come before any constructor.
@@ -140,8 +161,7 @@ void* route_allocate_slow(const NextMalloc& next, std::size_t bytes) noexcept
 {
   Heap* heap = heap_in_use();
   if (heap == nullptr) return next.malloc(bytes);
-  void* block = heap->allocate(bytes);
-  return block != nullptr ? block : out_of_memory();
+  return allocate_or_reclaim([&] { return heap->allocate(bytes); });
 }
 
 void* route_allocate_zeroed(const NextMalloc& next, std::size_t count, std::size_t bytes) noexcept
@@ -158,8 +178,8 @@ void* route_allocate_aligned(const NextMalloc& next, std::size_t alignment,
 {
   static_cast<void>(next);
   Heap* heap = heap_in_use();
-  void* block = heap != nullptr ? heap->allocate_aligned(bytes, alignment) : nullptr;
-  return block != nullptr ? block : out_of_memory();
+  if (heap == nullptr) return out_of_memory();
+  return allocate_or_reclaim([&] { return heap->allocate_aligned(bytes, alignment); });
 }
 
 void route_free_slow(void* block) noexcept
@@ -184,12 +204,12 @@ void* route_reallocate(const NextMalloc& next, void* block, std::size_t bytes) n
   const bool in_window = is_in_reserved_window(block);
   const bool to_shared = heap != nullptr && routes_to_shared_heap();
   if (in_window && heap != nullptr && heap->contains(block) && to_shared) {
-    void* moved = heap->reallocate(block, bytes);
-    return moved != nullptr ? moved : out_of_memory();
+    return allocate_or_reclaim([&] { return heap->reallocate(block, bytes); });
   }
   const std::size_t old_bytes =
     in_window ? route_usable_size(block) : next.malloc_usable_size(block);
-  void* fresh = to_shared ? heap->allocate(bytes) : next.malloc(bytes);
+  void* fresh = to_shared ? allocate_or_reclaim([&] { return heap->allocate(bytes); })
+                          : next.malloc(bytes);
   if (fresh == nullptr) return out_of_memory();
   std::memcpy(fresh, block, old_bytes < bytes ? old_bytes : bytes);
   if (in_window) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/stop.hpp"
+#include "heap/thread_window.hpp"
 #include "node/node_core.hpp"
 #include "node/stop.hpp"
 #include "os/futex.hpp"
@@ -69,6 +70,7 @@ constexpr std::uint64_t any_time = std::numeric_limits<std::uint64_t>::max();
 
 void spin(const std::shared_ptr<Node>& caller_s_node, const SpinOptions& options)
 {
+  const internal::LibraryWork work;
   const std::shared_ptr<Node> node = caller_s_node;
   internal::NodeCore& core = *node->core();
   while (ok()) {
@@ -88,6 +90,7 @@ void spin_some(const std::shared_ptr<Node>& caller_s_node)
 bool spin_once(const std::shared_ptr<Node>& caller_s_node,
                std::optional<std::chrono::nanoseconds> timeout)
 {
+  const internal::LibraryWork work;
   const std::shared_ptr<Node> node = caller_s_node;
   internal::NodeCore& core = *node->core();
   const std::int64_t deadline = internal::deadline_after(timeout);

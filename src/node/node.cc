@@ -5,6 +5,7 @@
 
 #include "base/epoch.hpp"
 #include "base/log.hpp"
+#include "heap/thread_window.hpp"
 #include "node/failure.hpp"
 #include "node/names.hpp"
 #include "node/node_core.hpp"
@@ -14,6 +15,7 @@ namespace agnocast {
 
 Node::Node(std::string_view name, std::string_view namespace_)
 {
+  const internal::LibraryWork work;
   internal::check_node_name(name);
   core_ =
     std::make_shared<internal::NodeCore>(std::string(name), internal::full_namespace(namespace_));
@@ -78,6 +80,7 @@ void NodeCore::remove_callback(const SubscriptionCore& subscription)
 
 std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_until_ns)
 {
+  const LibraryWork work;
   std::vector<std::shared_ptr<SpunSubscription>> round;
   {
     const std::lock_guard lock(mutex_);
@@ -107,6 +110,7 @@ std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_un
     }
     if (taken.outcome != TakeOutcome::taken) continue;
     ++count;
+    const UserWork user;
     spun->callback({taken.address, taken.handle});
   }
   return count;

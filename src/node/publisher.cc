@@ -45,6 +45,7 @@ PublisherBase::PublisherBase(Node& node, std::string_view topic, const TypeIdent
 PublisherBase::~PublisherBase()
 {
   if (!core_ || core_->epoch() != internal::current_epoch()) return;
+  const internal::LibraryWork work;
   internal::Runtime::instance().retire_publisher(std::move(core_));
 }
 
@@ -99,6 +100,7 @@ PublishStatus PublisherBase::publish_handle(internal::Handle* handle)
 
 std::size_t PublisherBase::reclaim()
 {
+  const internal::LibraryWork work;
   return core_->epoch() == internal::current_epoch() ? core_->reclaim_early() : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/epoch.hpp"
 #include "base/log.hpp"
 #include "base/stop.hpp"
+#include "heap/thread_window.hpp"
 #include "node/endpoint.hpp"
 #include "node/failure.hpp"
 #include "node/received.hpp"
@@ -52,6 +53,7 @@ SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const Typ
                                    const QoS& qos, const SubscriptionOptions& options,
                                    internal::ErasedCallback callback)
 {
+  const internal::LibraryWork work;
   internal::EndpointRequest endpoint =
     internal::make_endpoint(AGNOCAST_SUBSCRIPTION, *node.core(), topic, type, qos);
   if (options.hold_limit == 0 || options.hold_limit > AGNOCAST_HOLDS_MAX) {
@@ -79,6 +81,7 @@ SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const Typ
 SubscriptionBase::~SubscriptionBase()
 {
   if (!core_ || core_->epoch() != internal::current_epoch()) return;
+  const internal::LibraryWork work;
   if (const auto node = node_.lock()) node->remove_callback(*core_);
   core_->close();
 }
@@ -106,6 +109,7 @@ std::size_t SubscriptionBase::held_count() const noexcept
 
 std::size_t SubscriptionBase::publisher_count() const
 {
+  const internal::LibraryWork work;
   return core_->epoch() == internal::current_epoch() ? core_->publisher_count() : 0;
 }
 
@@ -116,6 +120,7 @@ bool SubscriptionBase::has_message() const
 
 internal::TakenMessage SubscriptionBase::take_erased(bool newest)
 {
+  const internal::LibraryWork work;
   if (core_->epoch() != internal::current_epoch()) {
     throw UsageError(
       "the subscription to '" + topic_name() +
@@ -132,8 +137,9 @@ internal::TakenMessage SubscriptionBase::take_erased(bool newest)
 }
 
 WaitSet::WaitSet()
-  : core_(internal::value_or_raise(internal::Runtime::instance().create_wait_set()))
 {
+  const internal::LibraryWork work;
+  core_ = internal::value_or_raise(internal::Runtime::instance().create_wait_set());
 }
 
 WaitSet::~WaitSet() = default;
@@ -152,12 +158,14 @@ void check_own(const internal::WaitSetCore& core)
 
 void WaitSet::add(SubscriptionBase& subscription)
 {
+  const internal::LibraryWork work;
   check_own(*core_);
   core_->add(subscription.core_);
 }
 
 void WaitSet::remove(SubscriptionBase& subscription)
 {
+  const internal::LibraryWork work;
   if (core_->epoch() == internal::current_epoch()) core_->remove(*subscription.core_);
 }
 
@@ -169,6 +177,7 @@ void WaitSet::wake() noexcept
 bool WaitSet::wait(std::optional<std::chrono::nanoseconds> timeout,
                    std::chrono::nanoseconds spin_for)
 {
+  const internal::LibraryWork work;
   check_own(*core_);
   return core_->wait(internal::deadline_after(timeout), spin_for.count(), internal::stop_requested);
 }

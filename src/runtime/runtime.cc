@@ -47,23 +47,28 @@ bool secure_heap(void* context, std::size_t end)
     if (access_is_checked) tell_sanitizer(area, before, end);
     return true;
   }
-  static Once said;
-  if (said.first()) {
-    const auto space = os::shared_space();
-    // No allocation here: this may run inside malloc.
-    char text[256];
-    std::snprintf(
-      text, sizeof text,
-      "agnocast: the shared heap cannot grow to %zu MB: /dev/shm has %llu MB free, or the "
-      "slot is full; enlarge it with 'mount -o remount,size=<size> /dev/shm', or keep "
-      "fewer messages (smaller depths, fewer held)\n",
-      end / 1'000'000, space ? static_cast<unsigned long long>(space->free / 1'000'000) : 0);
-    std::fputs(text, stderr);
-  }
   return false;
 }
 
 }  // namespace
+
+void say_heap_is_full() noexcept
+{
+  static Once said;
+  const Heap* const heap = shared_heap.load(std::memory_order_relaxed);
+  if (heap == nullptr || !said.first()) return;
+  const auto space = os::shared_space();
+  const HeapStatistics statistics = heap->statistics();
+  char text[320];
+  std::snprintf(
+    text, sizeof text,
+    "agnocast: the shared heap cannot grow beyond %zu MB, of which %zu MB are in use: /dev/shm has "
+    "%llu MB free, or the slot is full; enlarge it with 'mount -o remount,size=<size> /dev/shm', or "
+    "keep fewer messages (smaller depths, fewer held)\n",
+    statistics.secured_bytes / 1'000'000, statistics.used_bytes / 1'000'000,
+    space ? static_cast<unsigned long long>(space->free / 1'000'000) : 0);
+  std::fputs(text, stderr);
+}
 
 void watch_hook_view(HookView* view) noexcept
 {

@@ -62,6 +62,8 @@ std::int32_t open_windows() noexcept;
 AGNOCAST_PUBLIC bool is_in_reserved_window(const void* address) noexcept;
 /// In a forked child: no window is open.
 void forget_open_windows() noexcept;
+/// Says once that the shared heap has no room, why, and what can be done. Allocates nothing.
+void say_heap_is_full() noexcept;
 /// The heap of this process; nullptr before it has joined, and in a forked child.
 extern AGNOCAST_PUBLIC std::atomic<Heap*> shared_heap;
 

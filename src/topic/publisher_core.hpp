@@ -170,6 +170,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void retire_read();
   void reclaim_before_loan() noexcept;
   [[nodiscard]] bool is_pass_due() const noexcept;
+  [[nodiscard]] bool has_heap_grown() const noexcept;
   [[nodiscard]] bool awaits_reader();
   void wake_sleepers();
   void collect_unheld(Unheld& unheld);
@@ -202,7 +203,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::unique_ptr<ReaderList> readers_;
   std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked for readers
   std::uint64_t depth_ = 0;             ///< the newest so many are live, whoever has read them
-  std::size_t used_at_pass_ = 0;        ///< of the heap, when holds were looked at last
+  std::size_t used_at_pass_ = 0;        ///< of the heap when holds were looked at last, or less since
   bool closed_ = false;
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
 };

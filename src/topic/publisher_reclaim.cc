@@ -100,8 +100,12 @@ bool PublisherCore::is_pass_due() const noexcept
 {
   if (retired_.is_empty()) return false;
   const std::size_t share = std::max<std::size_t>(retired_.held_count() / 8, 1);
-  return retired_.new_count() >= share ||
-         context_.heap->used_bytes() > used_at_pass_ + worth_a_look_bytes;
+  return retired_.new_count() >= share || has_heap_grown();
+}
+
+bool PublisherCore::has_heap_grown() const noexcept
+{
+  return context_.heap->used_bytes() > used_at_pass_ + worth_a_look_bytes;
 }
 
 void PublisherCore::collect_unheld(Unheld& unheld)
@@ -136,9 +140,8 @@ void PublisherCore::reclaim_before_loan() noexcept
   {
     const std::lock_guard lock(mutex_);
     count_use();
-    if (!ring_->is_empty() &&
-        (ring_->live_count() >= worth_a_look_messages ||
-         context_.heap->used_bytes() > used_at_pass_ + worth_a_look_bytes)) {
+    used_at_pass_ = std::min(used_at_pass_, context_.heap->used_bytes());
+    if (!ring_->is_empty() && (ring_->live_count() >= worth_a_look_messages || has_heap_grown())) {
       if (!is_current()) ask_for_readers();
       retire_read();
     }

@@ -45,7 +45,7 @@ std::string in_process(const std::function<std::string()>& body)
   return process.hear();
 }
 
-/// A process that subscribes with that depth, and then does nothing until it is killed.
+/// A process that subscribes with that depth, and then does nothing until it is told to end.
 std::unique_ptr<Process> deep_reader(std::size_t depth)
 {
   auto process = std::make_unique<Process>([depth](Channel& channel) {
@@ -53,10 +53,16 @@ std::unique_ptr<Process> deep_reader(std::size_t depth)
     const auto subscription =
       node->create_subscription<Numbered>("/depth", QoS(depth).best_effort());
     channel.say("ready");
-    channel.hear(std::chrono::hours(1));
+    channel.hear();
   });
   EXPECT_EQ(process->hear(), "ready");
   return process;
+}
+
+void end(Process& process)
+{
+  process.say("end");
+  EXPECT_EQ(process.wait(), 0);
 }
 
 TEST(Depth, OfOthersDoesNotMakeASubscriptionGetOldMessages)
@@ -72,6 +78,7 @@ TEST(Depth, OfOthersDoesNotMakeASubscriptionGetOldMessages)
               return text + ", " + take_all(subscription);
             }),
             "50 lost 49, 53 lost 51");
+  end(*recorder);
 }
 
 TEST(Depth, BoundsTheUnreadMessagesOfAllPublishersTogether)
@@ -143,11 +150,11 @@ TEST(Depth, OfOthersMakesAPublisherKeepNoMoreBytesThanItAllows)
               return std::string(most >= 15 && most <= 26 ? "about twenty" : std::to_string(most));
             }),
             "about twenty");
+  end(*recorder);
 }
 
 TEST(Depth, OfASleepingReaderLosesItsMessagesAndNotThePublishersWhenTheHeapIsFull)
 {
-  const auto recorder = deep_reader(1000);
   const std::string said = in_process([] {
     // A slot of 64 MiB: the shared heap cannot grow beyond it.
     ::setenv("AGNOCAST_WINDOW", "0x550000000000:0x40000000:0x4000000", 1);
