@@ -293,7 +293,12 @@ std::vector<std::uint32_t> DomainView::domains()
 {
   std::vector<std::uint32_t> found;
   for (const std::string& file : internal::os::list_shared(registry_prefix)) {
-    const std::string rest = file.substr(std::strlen(registry_prefix));
+    std::string rest = file.substr(std::strlen(registry_prefix));
+    const std::string lock = internal::registry_lock_name("");
+    if (rest.size() >= lock.size() &&
+        rest.compare(rest.size() - lock.size(), lock.size(), lock) == 0) {
+      rest.resize(rest.size() - lock.size());
+    }
     const bool is_number = rest.size() > 1 && rest.size() <= 10 && rest[0] == '.' &&
                            rest.find_first_not_of("0123456789", 1) == std::string::npos;
     if (rest.empty()) {
@@ -303,6 +308,7 @@ std::vector<std::uint32_t> DomainView::domains()
     }
   }
   std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
 }
 

@@ -244,7 +244,11 @@ std::vector<std::string> find_leftovers()
           return internal::examine_area(process.name).state != internal::Remains::dead &&
                  internal::examine_area(process.name).state != internal::Remains::none;
         });
-      if (!is_inhabited) found.push_back("/dev/shm" + internal::registry_name(domain));
+      if (is_inhabited) continue;
+      const std::string registry = internal::registry_name(domain);
+      for (const std::string& name : {registry, internal::registry_lock_name(registry)}) {
+        if (internal::os::shared_exists(name)) found.push_back("/dev/shm" + name);
+      }
     } catch (const Error&) {
       // What cannot be read is not ours to judge.
     }

@@ -41,57 +41,53 @@ int store_in_file(void* context, std::uint64_t offset, const void* source, std::
 
 }  // namespace
 
-// Another process of this user makes it right now, perhaps, under a umask that shuts out even it.
-bool UserRegistry::may_be_half_made() const
+/// The registry's file, while its lock is held.
+Status UserRegistry::open(Locked& locked, bool create)
 {
-  const auto status = os::status_of_shared(name_);
-  // Right by now, gone again, or this user's and therefore to be right soon.
-  return status ? status->uid == os::effective_user() : errno == ENOENT;
+  bool created = false;
+  locked.file = os::open_shared(name_, O_RDWR);
+  const auto status = locked.file ? std::nullopt : os::status_of_shared(name_);
+  if (status && status->uid == os::effective_user() && (status->mode & 0600) == 0) {
+    // Its maker died before it gave the file its mode, under a umask that shut out even it.
+    os::unlink_shared(name_);
+    locked.file = os::open_shared(name_, O_RDWR);
+  }
+  if (!locked.file && errno == ENOENT && create) {
+    locked.file = os::open_shared(name_, O_RDWR | O_CREAT | O_EXCL, permissions_.shared);
+    created = static_cast<bool>(locked.file);
+    if (created) AGNOCAST_FAILPOINT("registry.created");
+  }
+  if (!locked.file) {
+    const int error = errno;
+    if (error == ENOENT) locked.lock.remove();  // a lock of nothing
+    return cannot_open(error);
+  }
+  if (created && !permissions_.apply(locked.file.get(), permissions_.shared)) {
+    log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
+  }
+  return Nothing{};
 }
 
-Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
+Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(
+  bool create, const std::function<bool()>& is_needed)
 {
   auto locked = std::make_unique<Locked>();
   locked->threads = std::unique_lock(mutex_);
-  for (int patience = 200;;) {
-    bool created = false;
-    locked->file = os::open_shared(name_, O_RDWR);
-    if (!locked->file && errno == ENOENT && create) {
-      locked->file = os::open_shared(name_, O_RDWR | O_CREAT | O_EXCL, permissions_.shared);
-      if (!locked->file && errno == EEXIST) continue;
-      created = static_cast<bool>(locked->file);
-      if (created) AGNOCAST_FAILPOINT("registry.created");
-    }
-    if (!locked->file) {
-      const int error = errno;
-      if (error == EACCES && may_be_half_made() && patience-- > 0) {
-        os::sleep_ns(1'000'000);
-        continue;
-      }
-      return cannot_open(error);
-    }
-    if (created && !permissions_.apply(locked->file.get(), permissions_.shared)) {
-      log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
-    }
-    AGNOCAST_FAILPOINT("registry.before_lock");
-    if (!os::lock_file(locked->file.get())) {
-      if (errno == ETIMEDOUT) return kept_locked(os::lock_holder(locked->file.get()));
-      return cannot_open(errno);
-    }
-    AGNOCAST_FAILPOINT("registry.locked");
-    const auto status = os::status_of(locked->file.get());
-    if (!status) return cannot_open(errno);
-    if (status->links != 0) {
-      if (inode_ != 0 && status->inode != inode_) return cannot_open(ENOENT);
-      if (inode_ != 0 && (status->bytes != sizeof(agnocast_registry) || is_broken())) {
-        return damaged();
-      }
+  switch (locked->lock.take(name_, permissions_, create, is_needed)) {
+    case os::LockOutcome::locked:
       break;
-    }
-    // Its last process removed it between our open and our lock; another one is to be made.
-    locked->file = os::Descriptor();
-    if (!create) return cannot_open(ENOENT);
+    case os::LockOutcome::not_needed:
+      return Failure{FailureKind::registry, "somebody else has done it"};
+    case os::LockOutcome::kept:
+      return kept_locked(locked->lock.holder());
+    case os::LockOutcome::failed:
+      return cannot_open(locked->lock.error());
   }
+  if (Status opened = open(*locked, create); !opened) return std::move(opened.failure());
+  const auto status = os::status_of(locked->file.get());
+  if (!status) return cannot_open(errno);
+  if (inode_ != 0 && status->inode != inode_) return cannot_open(ENOENT);
+  if (inode_ != 0 && (status->bytes != sizeof(agnocast_registry) || is_broken())) return damaged();
   locked->ledger = {reinterpret_cast<const std::uint8_t*>(pages_.raw()), store_in_file,
                     &locked->file, 0};
   return locked;
@@ -110,7 +106,6 @@ agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
 bool UserRegistry::is_gone() const
 {
   if (pages_.raw() != nullptr && !(pages_.window() == window_)) return true;  // begun anew in place
-  // Not by a descriptor: to close it would drop the lock that another thread may hold.
   const auto status = os::status_of_shared(name_);
   return status ? status->inode != inode_ : errno == ENOENT;
 }

@@ -1,9 +1,8 @@
-// The registry in user space: a file under a record lock.
+// The registry in user space: a file, and beside it another one for its lock (registry_lock.hpp).
 //
-// Who writes what: the holder of the lock, by pwrite, through the ledger. Each operation opens the
-// file, locks, writes and closes: no descriptor lives long, so a program that closes all its
-// descriptors breaks nothing. Classic record locks are the process's and not inherited by fork; a
-// mutex keeps the process's own threads apart, and closing the descriptor drops the lock.
+// Who writes what: the holder of the lock, by pwrite, through the ledger. Each operation locks,
+// opens the file, writes and closes both: no descriptor lives long, so a program that closes all
+// its descriptors breaks nothing. A mutex keeps the process's own threads apart.
 //
 // If we die here: the kernel drops the lock; what is half-written is said in registry_layout.h.
 // A registry that was made but not initialized is blank and the next to lock it initializes it.
@@ -11,6 +10,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -21,6 +21,7 @@
 #include "registry/late_changes.hpp"
 #include "registry/pages.hpp"
 #include "registry/registry.hpp"
+#include "registry/registry_lock.hpp"
 
 namespace agnocast::internal {
 
@@ -62,6 +63,7 @@ class UserRegistry final : public PagedRegistry
   struct Locked
   {
     std::unique_lock<std::mutex> threads;
+    RegistryLock lock;
     os::Descriptor file;
     agnocast_ledger ledger;
   };
@@ -74,8 +76,8 @@ class UserRegistry final : public PagedRegistry
 
   void change(const Change& change) noexcept;
   bool make(std::vector<Change>& changes);
-  Result<std::unique_ptr<Locked>> lock(bool create);
-  [[nodiscard]] bool may_be_half_made() const;
+  Result<std::unique_ptr<Locked>> lock(bool create, const std::function<bool()>& is_needed = {});
+  Status open(Locked& locked, bool create);
   Result<bool> map(Locked& locked);
   void unmap();
   Status adopt(const os::FileStatus& status);

@@ -57,6 +57,7 @@ void UserRegistry::remove_process(const ProcessTicket& ticket)
   sweep_remains(pages_.processes(), settings_.domain);
   os::unlink_shared(name_);
   AGNOCAST_FAILPOINT("leave.registry_unlinked");
+  (*locked)->lock.remove();
 }
 
 bool UserRegistry::recover(const PeerIdentity& process)
