@@ -170,11 +170,14 @@ bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes)
   return error == 0;
 }
 
-void mark_as_made(int fd)
+bool mark_as_made(int fd)
 {
-  // Not waited for: only who looks at the file just now can be in the way, and he sees its maker
-  // live by other signs.
-  for (int i = 0; i < 100 && ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++i) ::sched_yield();
+  // Who looks at the file just now is in the way for a moment.
+  for (int i = 0; i < 100; ++i) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+    ::sched_yield();
+  }
+  return false;
 }
 
 void mark_as_finished(int fd)

@@ -79,7 +79,8 @@ bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes);
 
 /// From the first to the second of these, is_being_made() is true for the file, in every process
 /// and pid namespace. If the process dies meanwhile, that ends when its memory is gone.
-void mark_as_made(int fd);
+/// False if somebody else makes it, or looked at it all the time.
+bool mark_as_made(int fd);
 void mark_as_finished(int fd);
 [[nodiscard]] bool is_being_made(int fd);
 

@@ -19,6 +19,7 @@
 #include "registry/late_changes.hpp"
 #include "registry/pages.hpp"
 #include "registry/registry.hpp"
+#include "registry/remains.hpp"
 
 namespace agnocast::internal {
 
@@ -35,9 +36,12 @@ class KernelRegistry final : public PagedRegistry
   [[nodiscard]] bool is_broken() const override { return false; }
   [[nodiscard]] WindowSetting window() const override { return window_; }
   [[nodiscard]] Permissions permissions() const override { return permissions_; }
-  Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
-                                    const MakeProcess& make) override;
+  void sweep() override { sweep_remains(pages_, settings_.domain); }
+  Result<ProcessTicket> begin_join(const IsUsableSlot& is_usable, const std::string& name) override;
+  Status finish_join(const ProcessTicket& ticket) override;
   void remove_process(const ProcessTicket& ticket) override;
+  /// Nothing to do: it goes with the mapping of its last member.
+  void remove_if_empty() override {}
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                       const EndpointRequest& request) override;

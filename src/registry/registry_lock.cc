@@ -22,6 +22,7 @@ bool may_be_half_made(const std::string& name)
 /// False with errno; ENOENT also if it went again meanwhile.
 bool RegistryLock::open(const Permissions& permissions, bool create)
 {
+  is_fresh_ = false;
   file_ = os::open_shared(name_, O_RDWR);
   if (file_) return true;
   if (errno != ENOENT || !create) return false;
@@ -31,6 +32,7 @@ bool RegistryLock::open(const Permissions& permissions, bool create)
     return static_cast<bool>(file_);
   }
   if (!file_) return false;
+  is_fresh_ = true;
   AGNOCAST_FAILPOINT("registry.lock_created");
   if (!permissions.apply(file_.get(), permissions.shared)) {
     log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));

@@ -32,6 +32,8 @@ class RegistryLock
   [[nodiscard]] pid_t holder() const noexcept { return holder_; }
   /// While it is held: whose the file is.
   [[nodiscard]] std::optional<os::FileStatus> status() const;
+  /// While it is held: whether this call of take() has made the file.
+  [[nodiscard]] bool is_fresh() const noexcept { return is_fresh_; }
   /// While it is held, and when the registry is removed: nobody may change a registry under it any
   /// more.
   void remove() noexcept;
@@ -41,6 +43,7 @@ class RegistryLock
 
   std::string name_;
   os::Descriptor file_;
+  bool is_fresh_ = false;
   int error_ = 0;
   pid_t holder_ = 0;
 };

@@ -44,7 +44,6 @@ int store_in_file(void* context, std::uint64_t offset, const void* source, std::
 /// The registry's file, while its lock is held.
 Status UserRegistry::open(Locked& locked, bool create)
 {
-  bool created = false;
   locked.file = os::open_shared(name_, O_RDWR);
   const auto status = locked.file ? std::nullopt : os::status_of_shared(name_);
   if (status && status->uid == os::effective_user() && (status->mode & 0600) == 0) {
@@ -54,15 +53,15 @@ Status UserRegistry::open(Locked& locked, bool create)
   }
   if (!locked.file && errno == ENOENT && create) {
     locked.file = os::open_shared(name_, O_RDWR | O_CREAT | O_EXCL, permissions_.shared);
-    created = static_cast<bool>(locked.file);
-    if (created) AGNOCAST_FAILPOINT("registry.created");
+    locked.created = static_cast<bool>(locked.file);
+    if (locked.created) AGNOCAST_FAILPOINT("registry.created");
   }
   if (!locked.file) {
     const int error = errno;
-    if (error == ENOENT) locked.lock.remove();  // a lock of nothing
+    if (error == ENOENT || locked.lock.is_fresh()) locked.lock.remove();  // a lock of nothing
     return cannot_open(error);
   }
-  if (created && !permissions_.apply(locked.file.get(), permissions_.shared)) {
+  if (locked.created && !permissions_.apply(locked.file.get(), permissions_.shared)) {
     log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
   }
   return Nothing{};
@@ -117,28 +116,42 @@ Status UserRegistry::start()
   for (int attempt = 0; attempt < 100; ++attempt) {
     auto locked = lock(true);
     if (!locked) return std::move(locked.failure());
-    Result<bool> fresh = map(**locked);
-    if (!fresh) return std::move(fresh.failure());
-    if (!*fresh) {
-      recover_dead(**locked, false);
-      if (agnocast_ledger_process_count(&(*locked)->ledger) == 0) {
-        if (os::unlink_shared(name_)) {
-          AGNOCAST_FAILPOINT("registry.replaced");
-          unmap();
-          continue;
-        }
-        // Another user's, in a folder where only the owner may remove it: begin anew inside of it.
-        if (const auto outcome = initialize((*locked)->ledger); outcome != AGNOCAST_LEDGER_OK) {
-          return explain(outcome, (*locked)->ledger);
-        }
-      }
-    }
-    const auto status = os::status_of((*locked)->file.get());
-    if (!status) return cannot_open(errno);
-    return adopt(*status);
+    Result<bool> started = start_locked(**locked);
+    if (started && *started) return Nothing{};
+    if (started) continue;
+    // What we have made is nobody's.
+    if ((*locked)->created) os::unlink_shared(name_);
+    if ((*locked)->lock.is_fresh()) (*locked)->lock.remove();
+    unmap();
+    return std::move(started.failure());
   }
   return Failure{FailureKind::registry, "the registry /dev/shm" + name_ +
                                           " is removed again and again by others; try again"};
+}
+
+/// False if the registry was nobody's, and is removed.
+Result<bool> UserRegistry::start_locked(Locked& locked)
+{
+  Result<bool> fresh = map(locked);
+  if (!fresh) return fresh;
+  if (!*fresh) {
+    recover_dead(locked, false);
+    if (agnocast_ledger_process_count(&locked.ledger) == 0) {
+      if (os::unlink_shared(name_)) {
+        AGNOCAST_FAILPOINT("registry.replaced");
+        unmap();
+        return false;
+      }
+      // Another user's, in a folder where only the owner may remove it: begin anew inside of it.
+      if (const auto outcome = initialize(locked.ledger); outcome != AGNOCAST_LEDGER_OK) {
+        return explain(outcome, locked.ledger);
+      }
+    }
+  }
+  const auto status = os::status_of(locked.file.get());
+  if (!status) return cannot_open(errno);
+  if (Status adopted = adopt(*status); !adopted) return std::move(adopted.failure());
+  return true;
 }
 
 /// Maps the file, and initializes it if it is blank: then true.
@@ -223,15 +236,14 @@ agnocast_ledger_status UserRegistry::find_slot(const agnocast_ledger& ledger,
   return AGNOCAST_LEDGER_NO_PROCESS_SLOT;
 }
 
-Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
-                                                const MakeProcess& make)
+Result<ProcessTicket> UserRegistry::begin_join(const IsUsableSlot& is_usable,
+                                               const std::string& name)
 {
   auto locked = lock(false);
   if (!locked) return std::move(locked.failure());
   agnocast_ledger& ledger = (*locked)->ledger;
   if (!(pages_.window() == window_)) return cannot_open(ENOENT);
   recover_dead(**locked, false);
-  sweep_remains(pages_.processes(), settings_.domain);
   std::uint32_t slot = 0;
   agnocast_ledger_status status = find_slot(ledger, is_usable, slot);
   if (status == AGNOCAST_LEDGER_NO_PROCESS_SLOT) {
@@ -239,20 +251,29 @@ Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
     status = find_slot(ledger, is_usable, slot);
   }
   if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
-  Result<std::string> made = make(slot);
-  if (!made) return std::move(made.failure());
   agnocast_ledger_process process = {};
   process.pid = os::process_id();
   process.uid = os::effective_user();
   process.pid_namespace = os::pid_namespace();
-  made->copy(process.name, sizeof process.name - 1);
+  name.copy(process.name, sizeof process.name - 1);
   agnocast_ledger_added added = {};
   status = agnocast_ledger_add_process(&ledger, slot, &process, &added);
   if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
   own_id_ = added.id;
+  AGNOCAST_FAILPOINT("join.begun");
+  return ProcessTicket{slot, added.id};
+}
+
+Status UserRegistry::finish_join(const ProcessTicket& ticket)
+{
+  auto locked = lock(false);
+  if (!locked) return std::move(locked.failure());
+  agnocast_ledger& ledger = (*locked)->ledger;
+  const auto status = agnocast_ledger_finish_process(&ledger, ticket.slot, ticket.id);
+  if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
   AGNOCAST_FAILPOINT("join.recorded");
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return ProcessTicket{slot, added.id};
+  return Nothing{};
 }
 
 Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,

@@ -22,6 +22,7 @@
 #include "registry/pages.hpp"
 #include "registry/registry.hpp"
 #include "registry/registry_lock.hpp"
+#include "registry/remains.hpp"
 
 namespace agnocast::internal {
 
@@ -42,9 +43,11 @@ class UserRegistry final : public PagedRegistry
   }
   [[nodiscard]] WindowSetting window() const override { return window_; }
   [[nodiscard]] Permissions permissions() const override { return permissions_; }
-  Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
-                                    const MakeProcess& make) override;
+  void sweep() override { sweep_remains(pages_, settings_.domain); }
+  Result<ProcessTicket> begin_join(const IsUsableSlot& is_usable, const std::string& name) override;
+  Status finish_join(const ProcessTicket& ticket) override;
   void remove_process(const ProcessTicket& ticket) override;
+  void remove_if_empty() override;
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                       const EndpointRequest& request) override;
@@ -62,9 +65,11 @@ class UserRegistry final : public PagedRegistry
   /// The registry's lock, held while it lives.
   struct Locked
   {
+    std::vector<os::Descriptor> freed;  ///< memory of the dead: goes last, without the lock
     std::unique_lock<std::mutex> threads;
     RegistryLock lock;
     os::Descriptor file;
+    bool created = false;  ///< the file, by this operation
     agnocast_ledger ledger;
   };
 
@@ -80,6 +85,7 @@ class UserRegistry final : public PagedRegistry
   Status open(Locked& locked, bool create);
   Result<bool> map(Locked& locked);
   void unmap();
+  Result<bool> start_locked(Locked& locked);
   Status adopt(const os::FileStatus& status);
   Failure damaged() const;
   Failure kept_locked(pid_t holder) const;
@@ -87,6 +93,8 @@ class UserRegistry final : public PagedRegistry
   Failure explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const;
   agnocast_ledger_status initialize(agnocast_ledger& ledger) const;
   void recover_dead(Locked& locked, bool thoroughly);
+  void recover_joining(Locked& locked);
+  bool remove_if_last(Locked& locked);
   agnocast_ledger_status find_slot(const agnocast_ledger& ledger, const IsUsableSlot& is_usable,
                                    std::uint32_t& slot) const;
 

@@ -78,7 +78,7 @@ std::string registry_fault(std::uint32_t domain, const std::vector<pid_t>& live)
   if (const char* fault = agnocast_ledger_audit(&ledger)) return fault;
   for (std::uint32_t i = 0; i < registry->header.processes_end; ++i) {
     const agnocast_process_record& process = registry->processes[i];
-    if (process.state == AGNOCAST_LIVE && !contains(live, process.pid)) {
+    if (process.state != AGNOCAST_FREE && !contains(live, process.pid)) {
       return "process " + std::to_string(process.pid) + " in slot " + std::to_string(i) +
              " is registered and not alive";
     }
