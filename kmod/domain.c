@@ -155,7 +155,7 @@ static int init_pages(struct agnocast_domain *domain, const struct agnocast_ente
 		.window_base = args->window_bytes ? args->window_base : window_base,
 		.window_bytes = args->window_bytes ? args->window_bytes : window_size,
 		.slot_bytes = args->window_bytes ? args->slot_bytes : slot_size,
-		.first_id = max_t(u64, ktime_get_real_ns(), next_first_id),
+		.first_id = max_t(u64, ktime_get_ns(), next_first_id),
 		.domain = args->domain,
 	};
 	enum agnocast_ledger_status status = agnocast_ledger_init(&ledger, &setup);

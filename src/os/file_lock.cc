@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "os/failpoint.hpp"
 #include "os/futex.hpp"
 
 namespace agnocast::internal::os {
@@ -88,7 +87,6 @@ LockOutcome lock_file(int fd, const std::function<bool()>& is_needed)
     if (!is_taken_by_another(errno)) return LockOutcome::failed;
   }
   const off_t place = take_place(fd);
-  AGNOCAST_FAILPOINT("registry.lock_place");
   std::int64_t moved_at = monotonic_ns();  // the line, when we last saw it move
   std::int64_t held_at = moved_at;         // the lock, when we last saw it held
   pid_t last_holder = 0;

@@ -95,9 +95,10 @@ Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(
 agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
 {
   const WindowSetting window = settings_.window.value_or(default_window);
-  // The clock makes ids of a registry that is made anew differ from those of its predecessor.
+  // So ids differ from those of every registry that this machine has had since it was booted: none
+  // gives out one in each nanosecond, and this clock never goes back, as that of the day may.
   const agnocast_ledger_setup setup{window.base, window.bytes, window.slot_bytes,
-                                    static_cast<std::uint64_t>(os::realtime_ns()),
+                                    static_cast<std::uint64_t>(os::monotonic_ns() - os::monotonic_offset_ns()),
                                     settings_.domain};
   return agnocast_ledger_init(&ledger, &setup);
 }
