@@ -20,6 +20,7 @@
 #include "os/process.hpp"
 #include "os/queue.hpp"
 #include "registry/host.hpp"
+#include "registry/registry_files.hpp"
 
 namespace agnocast {
 namespace {
@@ -226,7 +227,10 @@ std::vector<std::string> find_leftovers()
   std::vector<std::string> found;
   for (const std::string& file : internal::os::list_shared(internal::area_prefix)) {
     const std::string process = file.substr(std::strlen(internal::area_prefix));
-    if (internal::examine_area(process).state != internal::Remains::dead) continue;
+    if (internal::examine_area(process).state != internal::Remains::dead &&
+        !internal::is_left_by_another_user(process)) {
+      continue;
+    }
     found.push_back("/dev/shm/" + file);
     if (internal::os::shared_exists(internal::doorbell_name(process))) {
       found.push_back("/dev/shm" + internal::doorbell_name(process));
@@ -235,22 +239,12 @@ std::vector<std::string> find_leftovers()
       found.push_back("/dev/mqueue" + internal::queue_name(process));
     }
   }
-  // A registry in which nobody lives.
   for (const std::uint32_t domain : DomainView::domains()) {
-    try {
-      const DomainSnapshot snapshot = DomainView(domain).snapshot();
-      const bool is_inhabited =
-        std::any_of(snapshot.processes.begin(), snapshot.processes.end(), [](const auto& process) {
-          return internal::examine_area(process.name).state != internal::Remains::dead &&
-                 internal::examine_area(process.name).state != internal::Remains::none;
-        });
-      if (is_inhabited) continue;
-      const std::string registry = internal::registry_name(domain);
+    for (const std::string& registry : internal::registry_files(domain)) {
+      if (internal::is_inhabited(registry)) continue;
       for (const std::string& name : {registry, internal::registry_lock_name(registry)}) {
         if (internal::os::shared_exists(name)) found.push_back("/dev/shm" + name);
       }
-    } catch (const Error&) {
-      // What cannot be read is not ours to judge.
     }
   }
   return found;

@@ -18,6 +18,7 @@
 #include "os/process.hpp"
 #include "registry/failures.hpp"
 #include "registry/host.hpp"
+#include "registry/registry_files.hpp"
 #include "registry/remains.hpp"
 
 namespace agnocast::internal {
@@ -97,9 +98,9 @@ agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
   const WindowSetting window = settings_.window.value_or(default_window);
   // So ids differ from those of every registry that this machine has had since it was booted: none
   // gives out one in each nanosecond, and this clock never goes back, as that of the day may.
-  const agnocast_ledger_setup setup{window.base, window.bytes, window.slot_bytes,
-                                    static_cast<std::uint64_t>(os::monotonic_ns() - os::monotonic_offset_ns()),
-                                    settings_.domain};
+  const agnocast_ledger_setup setup{
+    window.base, window.bytes, window.slot_bytes,
+    static_cast<std::uint64_t>(os::monotonic_ns() - os::monotonic_offset_ns()), settings_.domain};
   return agnocast_ledger_init(&ledger, &setup);
 }
 
@@ -205,19 +206,14 @@ Status UserRegistry::adopt(const os::FileStatus& status)
   // Read once: what is checked here is what is used from now on.
   window_ = pages_.window();
   if (!Window::is_possible(window_)) return damaged();
-  RegistryOwner owner{status.uid, Settings::Access::owner, static_cast<long>(status.gid)};
-  if ((status.mode & 0006) != 0) {
-    owner.access = Settings::Access::all;
-  } else if ((status.mode & 0060) != 0) {
-    owner.access = Settings::Access::group;
-  }
+  const RegistryOwner owner = owner_of(status);
   if (Status admitted = admit_owner(settings_, owner, "/dev/shm" + name_); !admitted) {
     return admitted;
   }
-  if ((status.mode & 0006) != 0) {
+  if (owner.access == Settings::Access::all) {
     permissions_ = {0444, 0666, -1};
-  } else if ((status.mode & 0060) != 0) {
-    permissions_ = {0440, 0660, static_cast<long>(status.gid)};
+  } else if (owner.access == Settings::Access::group) {
+    permissions_ = {0440, 0660, owner.group};
   } else {
     permissions_ = {};
   }

@@ -21,6 +21,7 @@
 #include "registry/late_changes.hpp"
 #include "registry/pages.hpp"
 #include "registry/registry.hpp"
+#include "registry/registry_files.hpp"
 #include "registry/registry_lock.hpp"
 #include "registry/remains.hpp"
 
@@ -30,7 +31,7 @@ class UserRegistry final : public PagedRegistry
 {
  public:
   UserRegistry(const Settings& settings, const Permissions& permissions)
-    : name_(registry_name(settings.domain)), settings_(settings), permissions_(permissions)
+    : name_(registry_to_join(settings)), settings_(settings), permissions_(permissions)
   {
   }
   ~UserRegistry() override { unmap(); }
@@ -43,7 +44,7 @@ class UserRegistry final : public PagedRegistry
   }
   [[nodiscard]] WindowSetting window() const override { return window_; }
   [[nodiscard]] Permissions permissions() const override { return permissions_; }
-  void sweep() override { sweep_remains(pages_, settings_.domain); }
+  void sweep() override;
   Result<ProcessTicket> begin_join(const IsUsableSlot& is_usable, const std::string& name) override;
   Status finish_join(const ProcessTicket& ticket) override;
   void remove_process(const ProcessTicket& ticket) override;

@@ -76,6 +76,24 @@ bool UserRegistry::remove_if_last(Locked& locked)
   return true;
 }
 
+void UserRegistry::sweep()
+{
+  sweep_remains(pages_, settings_.domain);
+  // Registries of the domain in which nobody lives any more, unless only another user can remove
+  // them.
+  for (const std::string& file : registry_files(settings_.domain)) {
+    const auto status = os::status_of_shared(file);
+    const bool is_ours =
+      os::effective_user() == 0 || !status || status->uid == os::effective_user();
+    if (file == name_ || !is_ours || is_inhabited(file)) continue;
+    RegistryLock other;
+    if (other.take(file, permissions_, false) != os::LockOutcome::locked) continue;
+    if (is_inhabited(file)) continue;
+    os::unlink_shared(file);
+    other.remove();
+  }
+}
+
 void UserRegistry::remove_process(const ProcessTicket& ticket)
 {
   bool was_last = false;

@@ -353,6 +353,9 @@ init
 /* Another thread of the first joiner looks at the domain, and closes what it has opened. */
 proctype looker()
 {
-  atomic { lock == 0 -> lock = NOBODY }
+  if
+  :: atomic { lock == 0 -> lock = NOBODY }
+  :: skip /* did so while nobody had it */
+  fi
 }
 #endif
