@@ -13,6 +13,7 @@
 #include "agnocast/error.hpp"
 #include "agnocast/introspection.hpp"
 #include "base/settings.hpp"
+#include "introspection/logind.hpp"
 #include "memory/names.hpp"
 #include "memory/peer.hpp"
 #include "os/file.hpp"
@@ -62,6 +63,7 @@ class Examination
     examine_limits();
     examine_queues();
     examine_leftovers();
+    examine_logind();
     examine_registry();
     examine_kernel();
     return std::move(findings_);
@@ -172,6 +174,20 @@ class Examination
     if (leftovers.size() > 5) text += " …";
     add(Health::notice, "leftovers", text,
         "agnocast clean; the next process that joins does it too");
+  }
+
+  void examine_logind()
+  {
+    if (!internal::is_subject_to_logind()) return;
+    if (!internal::logind_removes_ipc("")) {
+      add(Health::fine, "logind", "leaves files in /dev/shm alone (RemoveIPC=no)");
+      return;
+    }
+    add(Health::warning, "logind",
+        "removes all files of this user in /dev/shm at the end of the user's last session, also "
+        "those of processes that run on (RemoveIPC=yes)",
+        "RemoveIPC=no in /etc/systemd/logind.conf, or 'loginctl enable-linger', or run as a system "
+        "user");
   }
 
   void examine_registry()

@@ -34,6 +34,8 @@ class KernelRegistry final : public PagedRegistry
   [[nodiscard]] bool is_gone() const override { return false; }
   /// Never: only the kernel writes it.
   [[nodiscard]] bool is_broken() const override { return false; }
+  /// Never: it is no file.
+  [[nodiscard]] bool is_removed() const override { return false; }
   [[nodiscard]] WindowSetting window() const override { return window_; }
   [[nodiscard]] Permissions permissions() const override { return permissions_; }
   void sweep() override { sweep_remains(pages_, settings_.domain); }

@@ -82,6 +82,8 @@ class Registry
   [[nodiscard]] virtual bool is_broken() const = 0;
   /// is_broken(), which it says to the user once.
   [[nodiscard]] bool complain_if_broken() const;
+  /// True if its file was removed while this process is in it. One system call.
+  [[nodiscard]] virtual bool is_removed() const = 0;
   [[nodiscard]] virtual WindowSetting window() const = 0;
   /// Who may join this domain: chosen by its first process, taken over by all others.
   [[nodiscard]] virtual Permissions permissions() const = 0;

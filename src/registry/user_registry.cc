@@ -107,6 +107,11 @@ agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
 bool UserRegistry::is_gone() const
 {
   if (pages_.raw() != nullptr && !(pages_.window() == window_)) return true;  // begun anew in place
+  return is_removed();
+}
+
+bool UserRegistry::is_removed() const
+{
   const auto status = os::status_of_shared(name_);
   return status ? status->inode != inode_ : errno == ENOENT;
 }

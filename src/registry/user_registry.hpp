@@ -38,6 +38,7 @@ class UserRegistry final : public PagedRegistry
 
   Status start();
   [[nodiscard]] bool is_gone() const override;
+  [[nodiscard]] bool is_removed() const override;
   [[nodiscard]] bool is_broken() const override
   {
     return guard_.is_broken() || !pages_.has_magic() || !(pages_.window() == window_);

@@ -265,6 +265,7 @@ void Runtime::leave()
   left_ = true;
   if (!joined_.load(std::memory_order_relaxed)) return;
   for (const auto& publisher : publishers()) publisher->wait_for_readers();
+  leaving_ = true;
   AGNOCAST_FAILPOINT("leave.begin");
   os::unlink_queue(queue_name(area_->process()));
   AGNOCAST_FAILPOINT("leave.queue_unlinked");
@@ -388,6 +389,22 @@ void Runtime::ring_own_doorbells() noexcept
 void Runtime::wake_all_wait_sets() noexcept
 {
   ring_own_doorbells();
+}
+
+void Runtime::complain_of_removed()
+{
+  if (leaving_) return;
+  const bool is_there =
+    !context_.registry->is_removed() && os::shared_exists(area_name(area_->process()));
+  if (is_there || leaving_) return;  // the second look: perhaps we have removed them meanwhile
+  static Once said;
+  if (!said.first()) return;
+  log_warning(
+    "the files of this process or of its domain in /dev/shm were removed while it runs: what is "
+    "connected goes on, but nothing new can be connected, and processes that start now do not see "
+    "this one. systemd-logind does so at the end of a user's last session (RemoveIPC=yes): set "
+    "RemoveIPC=no in /etc/systemd/logind.conf, or run 'loginctl enable-linger <user>', or as a "
+    "system user; then restart this process");
 }
 
 std::string Runtime::holders()

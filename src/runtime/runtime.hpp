@@ -104,6 +104,8 @@ class Runtime
   [[nodiscard]] std::uint64_t pid_namespace() const noexcept { return pid_namespace_; }
   /// Makes every wait set and waiting publisher look again.
   void ring_own_doorbells() noexcept;
+  /// Says once if somebody has removed the files by which others find this process.
+  void complain_of_removed();
   /// For the message of a full heap: who holds what.
   std::string holders();
 
@@ -128,6 +130,7 @@ class Runtime
 
   std::mutex join_mutex_;
   std::atomic<bool> joined_{false};
+  std::atomic<bool> leaving_{false};  ///< from before its files go
   bool left_ = false;
   bool is_registered_ = false;  ///< has a record, context_.ticket, joining or live
   Settings settings_;

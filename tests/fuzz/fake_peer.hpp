@@ -23,6 +23,7 @@ class FakeRegistry final : public Registry
 
   [[nodiscard]] bool is_gone() const override { return false; }
   [[nodiscard]] bool is_broken() const override { return false; }
+  [[nodiscard]] bool is_removed() const override { return false; }
   [[nodiscard]] WindowSetting window() const override;
   [[nodiscard]] Permissions permissions() const override { return {}; }
   void sweep() override {}
