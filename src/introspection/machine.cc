@@ -172,9 +172,10 @@ class Examination
     std::string text = std::to_string(leftovers.size()) + " objects of dead processes:";
     for (std::size_t i = 0; i < leftovers.size() && i < 5; ++i) text += " " + leftovers[i];
     if (leftovers.size() > 5) text += " …";
-    add(Health::notice, "leftovers", text,
-        "agnocast clean; the next process that joins does it too, but another user's stay until that "
-        "user or root does either");
+    add(
+      Health::notice, "leftovers", text,
+      "agnocast clean; the next process that joins does it too, but another user's stay until that "
+      "user or root does either");
   }
 
   void examine_logind()
