@@ -23,6 +23,13 @@ bool own_named(const os::Descriptor& file)
   return status && status->links != 0;
 }
 
+void unlink_if_same(const os::Descriptor& file, const std::string& name)
+{
+  const auto status = os::status_of(file.get());
+  const auto named = os::status_of_shared(name);
+  if (status && named && status->inode == named->inode) os::unlink_shared(name);
+}
+
 }  // namespace
 
 Result<AreaClaim> AreaClaim::take(const Permissions& permissions)
@@ -35,7 +42,11 @@ Result<AreaClaim> AreaClaim::take(const Permissions& permissions)
     if (!file && errno == EEXIST) continue;
     if (!file) return shared_memory_failure(name, errno);
     AGNOCAST_FAILPOINT("area.created");
-    if (!own_named(file)) continue;  // somebody has swept it away before we had its lock
+    if (!own_named(file)) {
+      // Somebody has swept it away before we had its lock, or keeps that lock.
+      unlink_if_same(file, name);
+      continue;
+    }
     AGNOCAST_FAILPOINT("area.claimed");
     AreaClaim claim(process, std::move(file));
     os::unlink_queue(queue_name(process));

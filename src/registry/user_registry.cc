@@ -116,8 +116,22 @@ bool UserRegistry::is_removed() const
   return status ? status->inode != inode_ : errno == ENOENT;
 }
 
+/// Whoever made the lock can keep it: the registry's owner, who is judged by the registry, or
+/// somebody who is admitted as well. Root cleans up after everybody.
+Status UserRegistry::admit_lock() const
+{
+  const std::string name = registry_lock_name(name_);
+  const auto lock = os::status_of_shared(name);
+  const auto registry = os::status_of_shared(name_);
+  if (!lock || (registry ? registry->uid == lock->uid : os::effective_user() == 0)) {
+    return Nothing{};
+  }
+  return admit_owner(settings_, owner_of(*lock), "/dev/shm" + name);
+}
+
 Status UserRegistry::start()
 {
+  if (Status admitted = admit_lock(); !admitted) return admitted;
   // Once more for each registry that is found without a living process: its window and access were
   // chosen by somebody who is gone, maybe because they could not be had.
   for (int attempt = 0; attempt < 100; ++attempt) {

@@ -88,6 +88,7 @@ class UserRegistry final : public PagedRegistry
   Result<bool> map(Locked& locked);
   void unmap();
   Result<bool> start_locked(Locked& locked);
+  [[nodiscard]] Status admit_lock() const;
   Status adopt(const os::FileStatus& status);
   Failure damaged() const;
   Failure kept_locked(pid_t holder) const;

@@ -460,6 +460,17 @@ TEST_F(Access, ARegistryThatAnotherUserHasPutThereIsPassedOverOrRefused)
     EXPECT_TRUE(contains(said, parts));
     EXPECT_EQ(::unlink(registry_path().c_str()), 0);
   }
+  in_process([&] {
+    become(second_user, {});
+    squat(Squatter::file, name + ".lock");
+    return std::string("squats");
+  });
+  EXPECT_EQ(in_process([] {
+              become(first_user, {});
+              return outcome_of_joining();
+            }),
+            "nothing thrown");
+  EXPECT_EQ(::unlink((registry_path() + ".lock").c_str()), 0);
 }
 
 }  // namespace
