@@ -259,16 +259,6 @@ TEST(Member, ThatJoinsHasItsSlotAndIsNotSeenUntilItIsLive)
   EXPECT_EQ(watching.processes(), 1U);
   joining->say("end");
   EXPECT_EQ(joining->wait(), 0);
-
-  Process dies([=](Channel& channel) {
-    Member member(domain);
-    require(member.begin_process(7, "7") == 0, "it joins");
-    channel.say("joining");
-    channel.hear();
-  });
-  ASSERT_EQ(dies.hear(), "joining");
-  dies.kill();
-  EXPECT_TRUE(eventually([&] { return watching.begin_process(7, "7") == 0; }));
 }
 
 TEST(Member, IsRefusedATopicOfAnotherType)
