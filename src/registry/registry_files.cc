@@ -174,6 +174,7 @@ std::string registry_to_join(const Settings& settings)
 std::string registry_to_read(std::uint32_t domain)
 {
   const std::vector<std::string> files = registry_files(domain);
+  if (files.size() == 1 && os::open_shared(files[0], O_RDONLY)) return files[0];
   for (const std::string& file : files) {
     if (is_inhabited(file)) return file;
   }

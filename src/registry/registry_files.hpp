@@ -28,7 +28,7 @@ std::vector<std::uint32_t> domains_with_files();
 [[nodiscard]] bool is_inhabited(const std::string& registry);
 /// The registry that a process with these settings joins or makes.
 std::string registry_to_join(const Settings& settings);
-/// The registry to look at; empty if nobody lives in any.
+/// The registry to look at; empty if there is none, or only those of others in which nobody lives.
 std::string registry_to_read(std::uint32_t domain);
 /// True if the area is another user's, cannot be read, and there is no process of that number.
 [[nodiscard]] bool is_left_by_another_user(const std::string& process);
