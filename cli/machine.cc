@@ -98,7 +98,9 @@ void clean(bool dry_run, Format format)
                                              {"left", Value::of_sequence(std::move(left))}}),
                           format));
   if (!dry_run && left_count != 0) {
-    throw Failure("some objects stay: they are another user's, or their domain cannot be joined");
+    throw Failure(
+      "some objects stay: they are another user's, who can remove them by 'agnocast clean', as can "
+      "root; or their domain cannot be joined");
   }
 }
 

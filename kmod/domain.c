@@ -155,7 +155,7 @@ static int init_pages(struct agnocast_domain *domain, const struct agnocast_ente
 		.window_base = args->window_bytes ? args->window_base : window_base,
 		.window_bytes = args->window_bytes ? args->window_bytes : window_size,
 		.slot_bytes = args->window_bytes ? args->slot_bytes : slot_size,
-		.first_id = max_t(u64, ktime_get_real_ns(), next_first_id),
+		.first_id = max_t(u64, ktime_get_ns(), next_first_id),
 		.domain = args->domain,
 	};
 	enum agnocast_ledger_status status = agnocast_ledger_init(&ledger, &setup);
@@ -551,9 +551,11 @@ int agnocast_give_turn(u32 number)
 	return error;
 }
 
-static bool is_live_slot(const struct agnocast_registry *pages, u32 slot)
+static bool is_taken_slot(const struct agnocast_registry *pages, u32 slot)
 {
-	return slot < pages->header.processes_end && pages->processes[slot].state == AGNOCAST_LIVE;
+	return slot < pages->header.processes_end &&
+	       (pages->processes[slot].state == AGNOCAST_LIVE ||
+		pages->processes[slot].state == AGNOCAST_JOINING);
 }
 
 static int add_process(struct agnocast_member *member, struct agnocast_process_args *args)
@@ -569,7 +571,7 @@ static int add_process(struct agnocast_member *member, struct agnocast_process_a
 
 	if (member->has_process)
 		return -EALREADY;
-	if (is_live_slot(member->domain->pages, args->slot))
+	if (is_taken_slot(member->domain->pages, args->slot))
 		return -EBUSY;
 	if (agnocast_ledger_process_count(&ledger) >= max_processes)
 		return -EUSERS;
@@ -592,6 +594,22 @@ int agnocast_add_process(struct agnocast_process_args *args)
 	if (IS_ERR(member))
 		return PTR_ERR(member);
 	error = add_process(member, args);
+	unlock_caller(member);
+	return error;
+}
+
+int agnocast_finish_process(u32 number)
+{
+	struct agnocast_member *member = lock_caller(number);
+	struct agnocast_ledger ledger;
+	int error = -ENOENT;
+
+	if (IS_ERR(member))
+		return PTR_ERR(member);
+	ledger = ledger_of(member->domain);
+	if (member->has_process)
+		error = error_of(agnocast_ledger_finish_process(&ledger, member->slot,
+								member->process_id));
 	unlock_caller(member);
 	return error;
 }

@@ -84,6 +84,7 @@ void agnocast_put_domain(struct agnocast_domain *domain);
 int agnocast_take_turn(u32 number);
 int agnocast_give_turn(u32 number);
 int agnocast_add_process(struct agnocast_process_args *args);
+int agnocast_finish_process(u32 number);
 int agnocast_remove_process(u32 number);
 int agnocast_forget_process(const struct agnocast_ticket_args *args, u32 unused);
 /* With -EPROTOTYPE too, args->topic is set. */

@@ -218,6 +218,8 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 		return look(opened, user);
 	case AGNOCAST_ADD_PROCESS_CMD:
 		return add_process(user);
+	case AGNOCAST_FINISH_PROCESS_CMD:
+		return command_of_domain(user, agnocast_finish_process);
 	case AGNOCAST_REMOVE_PROCESS_CMD:
 		return command_of_domain(user, agnocast_remove_process);
 	case AGNOCAST_FORGET_PROCESS_CMD:

@@ -13,6 +13,8 @@ if(NOT AGNOCAST_SANITIZE)
 endif()
 add_test(NAME ledger_fuzz COMMAND ledger_fuzz 2000)
 set_tests_properties(ledger_fuzz PROPERTIES TIMEOUT 120)
+agnocast_unit_test(file_lock_test ${src}/os/file_lock_test.cc)
+agnocast_unit_test(logind_test ${src}/introspection/logind_test.cc)
 agnocast_unit_test(settings_test ${src}/base/settings_test.cc)
 agnocast_unit_test(types_test ${src}/types/type_description_test.cc
   ${src}/types/message_text_test.cc ${src}/types/message_value_test.cc

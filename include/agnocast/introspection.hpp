@@ -98,7 +98,7 @@ class AGNOCAST_PUBLIC DomainView
   DomainView();
   explicit DomainView(std::uint32_t domain) noexcept : domain_(domain) {}
 
-  /// Domains that have a registry on this machine.
+  /// Domains that have a registry on this machine, or were left the lock of one.
   static std::vector<std::uint32_t> domains();
 
   [[nodiscard]] std::uint32_t domain() const noexcept { return domain_; }

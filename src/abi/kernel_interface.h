@@ -23,7 +23,7 @@
 #endif
 
 #define AGNOCAST_DEVICE "/dev/agnocast"
-#define AGNOCAST_KERNEL_INTERFACE_VERSION 1u
+#define AGNOCAST_KERNEL_INTERFACE_VERSION 2u
 
 struct agnocast_version_args
 {
@@ -54,7 +54,9 @@ struct agnocast_enter_args
 };
 AGNOCAST_LAYOUT(sizeof(struct agnocast_enter_args) == 48, "enter");
 
-/* The slot must be free: EBUSY. Pid, namespace and user of the record are the kernel's word. */
+/* The process joins: it has the slot and an id, and nobody sees it before
+ * AGNOCAST_FINISH_PROCESS_CMD. The slot must be free: EBUSY. Pid, namespace and user of the record
+ * are the kernel's word. */
 struct agnocast_process_args
 {
   uint32_t domain;
@@ -111,8 +113,8 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_ticket_args) == 16, "ticket");
 #define AGNOCAST_REMOVE_PUBLISHER_CMD _IOW(AGNOCAST_IOCTL_TYPE, 9, struct agnocast_ticket_args)
 #define AGNOCAST_REMOVE_SUBSCRIBER_CMD _IOW(AGNOCAST_IOCTL_TYPE, 10, struct agnocast_ticket_args)
 
-/* The domain's turn: while a member has it, no other gets it. Taken around joining and cleaning up,
- * so that no two act on the names of the same process. It ends with its holder's membership.
+/* The domain's turn: while a member has it, no other gets it. Taken around the choice of a slot and
+ * around cleaning up, so that no two do the same. It ends with its holder's membership.
  * ETIMEDOUT: the same holder has kept it for 10 s. */
 #define AGNOCAST_TAKE_TURN_CMD _IOW(AGNOCAST_IOCTL_TYPE, 11, uint32_t)
 #define AGNOCAST_GIVE_TURN_CMD _IOW(AGNOCAST_IOCTL_TYPE, 12, uint32_t)
@@ -121,6 +123,9 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_ticket_args) == 16, "ticket");
  * that those who are about to connect find its last messages. Any member that has done so may end
  * that: index is the slot, id the process's. ENOENT if that process has not ended, or is gone. */
 #define AGNOCAST_FORGET_PROCESS_CMD _IOW(AGNOCAST_IOCTL_TYPE, 13, struct agnocast_ticket_args)
+
+/* The caller's process, which was added before, is live from now on. ENOENT if it was not. */
+#define AGNOCAST_FINISH_PROCESS_CMD _IOW(AGNOCAST_IOCTL_TYPE, 14, uint32_t)
 
 /* Older names. */
 #define AGNOCAST_NEW_SHM_CMD AGNOCAST_ADD_PROCESS_CMD

@@ -10,6 +10,8 @@
  * 1. A record counts if and only if its state word is AGNOCAST_LIVE and its index is below the
  *    table's high-water mark. The body of a live record does not change, but for a topic's
  *    generation and an endpoint's depth.
+ *    A process that is JOINING keeps its slot and its names; it counts for nobody else. Its body
+ * does not change either, and its state only to LIVE or FREE.
  * 2. Ids (of processes and endpoints) are handed out once and never again.
  * 3. A live endpoint names a live process by index and id, and a live topic by index.
  * 4. A topic is live if and only if a live endpoint names it.
@@ -34,6 +36,7 @@
 
 #define AGNOCAST_FREE 0u
 #define AGNOCAST_LIVE 1u
+#define AGNOCAST_JOINING 2u /* a process that has its slot and id, and nothing to show yet */
 
 #define AGNOCAST_PROCESS_CAPACITY 1024u
 #define AGNOCAST_TOPIC_CAPACITY 1024u

@@ -22,13 +22,12 @@
 #include "os/futex.hpp"
 #include "os/process.hpp"
 #include "registry/pages.hpp"
+#include "registry/registry_files.hpp"
 
 namespace agnocast {
 namespace {
 
 using internal::AreaFile;
-
-constexpr const char* registry_prefix = "agnocast_registry";
 
 std::string text_of(const char* text, std::size_t bytes)
 {
@@ -59,7 +58,8 @@ std::unique_ptr<agnocast_registry> read_kernel_registry(std::uint32_t domain)
 std::unique_ptr<agnocast_registry> read_registry(std::uint32_t domain)
 {
   if (auto of_kernel = read_kernel_registry(domain)) return of_kernel;
-  const std::string name = internal::registry_name(domain);
+  const std::string name = internal::registry_to_read(domain);
+  if (name.empty()) return nullptr;
   const internal::os::Descriptor file = internal::os::open_shared(name, O_RDONLY);
   if (!file) {
     if (errno == ENOENT) return nullptr;
@@ -291,19 +291,7 @@ DomainView::DomainView() : domain_(domain_of_settings()) {}
 
 std::vector<std::uint32_t> DomainView::domains()
 {
-  std::vector<std::uint32_t> found;
-  for (const std::string& file : internal::os::list_shared(registry_prefix)) {
-    const std::string rest = file.substr(std::strlen(registry_prefix));
-    const bool is_number = rest.size() > 1 && rest.size() <= 10 && rest[0] == '.' &&
-                           rest.find_first_not_of("0123456789", 1) == std::string::npos;
-    if (rest.empty()) {
-      found.push_back(0);
-    } else if (is_number && std::stoull(rest.substr(1)) <= UINT32_MAX) {
-      found.push_back(static_cast<std::uint32_t>(std::stoull(rest.substr(1))));
-    }
-  }
-  std::sort(found.begin(), found.end());
-  return found;
+  return internal::domains_with_files();
 }
 
 DomainSnapshot DomainView::snapshot() const

@@ -13,6 +13,7 @@
 #include "agnocast/error.hpp"
 #include "agnocast/introspection.hpp"
 #include "base/settings.hpp"
+#include "introspection/logind.hpp"
 #include "memory/names.hpp"
 #include "memory/peer.hpp"
 #include "os/file.hpp"
@@ -20,6 +21,7 @@
 #include "os/process.hpp"
 #include "os/queue.hpp"
 #include "registry/host.hpp"
+#include "registry/registry_files.hpp"
 
 namespace agnocast {
 namespace {
@@ -61,6 +63,7 @@ class Examination
     examine_limits();
     examine_queues();
     examine_leftovers();
+    examine_logind();
     examine_registry();
     examine_kernel();
     return std::move(findings_);
@@ -169,8 +172,24 @@ class Examination
     std::string text = std::to_string(leftovers.size()) + " objects of dead processes:";
     for (std::size_t i = 0; i < leftovers.size() && i < 5; ++i) text += " " + leftovers[i];
     if (leftovers.size() > 5) text += " …";
-    add(Health::notice, "leftovers", text,
-        "agnocast clean; the next process that joins does it too");
+    add(
+      Health::notice, "leftovers", text,
+      "agnocast clean; the next process that joins does it too, but another user's stay until that "
+      "user or root does either");
+  }
+
+  void examine_logind()
+  {
+    if (!internal::is_subject_to_logind()) return;
+    if (!internal::logind_removes_ipc("")) {
+      add(Health::fine, "logind", "leaves files in /dev/shm alone (RemoveIPC=no)");
+      return;
+    }
+    add(Health::warning, "logind",
+        "removes all files of this user in /dev/shm at the end of the user's last session, also "
+        "those of processes that run on (RemoveIPC=yes)",
+        "RemoveIPC=no in /etc/systemd/logind.conf, or 'loginctl enable-linger', or run as a system "
+        "user");
   }
 
   void examine_registry()
@@ -226,7 +245,10 @@ std::vector<std::string> find_leftovers()
   std::vector<std::string> found;
   for (const std::string& file : internal::os::list_shared(internal::area_prefix)) {
     const std::string process = file.substr(std::strlen(internal::area_prefix));
-    if (internal::examine_area(process).state != internal::Remains::dead) continue;
+    if (internal::examine_area(process).state != internal::Remains::dead &&
+        !internal::is_left_by_another_user(process)) {
+      continue;
+    }
     found.push_back("/dev/shm/" + file);
     if (internal::os::shared_exists(internal::doorbell_name(process))) {
       found.push_back("/dev/shm" + internal::doorbell_name(process));
@@ -235,18 +257,12 @@ std::vector<std::string> find_leftovers()
       found.push_back("/dev/mqueue" + internal::queue_name(process));
     }
   }
-  // A registry in which nobody lives.
   for (const std::uint32_t domain : DomainView::domains()) {
-    try {
-      const DomainSnapshot snapshot = DomainView(domain).snapshot();
-      const bool is_inhabited =
-        std::any_of(snapshot.processes.begin(), snapshot.processes.end(), [](const auto& process) {
-          return internal::examine_area(process.name).state != internal::Remains::dead &&
-                 internal::examine_area(process.name).state != internal::Remains::none;
-        });
-      if (!is_inhabited) found.push_back("/dev/shm" + internal::registry_name(domain));
-    } catch (const Error&) {
-      // What cannot be read is not ours to judge.
+    for (const std::string& registry : internal::registry_files(domain)) {
+      if (internal::is_inhabited(registry)) continue;
+      for (const std::string& name : {registry, internal::registry_lock_name(registry)}) {
+        if (internal::os::shared_exists(name)) found.push_back("/dev/shm" + name);
+      }
     }
   }
   return found;

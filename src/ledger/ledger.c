@@ -123,6 +123,14 @@ static int is_live_process(const registry_t* registry, uint32_t index, uint64_t 
          load64(&registry->processes[index].id) == id;
 }
 
+/* Whether the record keeps its slot: of a process that is live, or joining. */
+static int is_taken_slot(const registry_t* registry, uint32_t index)
+{
+  const uint32_t state = load32(&registry->processes[index].state);
+
+  return state == AGNOCAST_LIVE || state == AGNOCAST_JOINING;
+}
+
 static enum agnocast_ledger_status next_id(struct agnocast_ledger* ledger, uint64_t* id)
 {
   *id = load64(&registry_of(ledger)->header.next_id);
@@ -202,7 +210,7 @@ enum agnocast_ledger_status agnocast_ledger_free_slot(const struct agnocast_ledg
     const uint32_t candidate = (uint32_t)(((uint64_t)first + i) % capacity);
 
     /* Records beyond the mark were never written: they are free. */
-    if (candidate >= end || load32(&registry->processes[candidate].state) != AGNOCAST_LIVE) {
+    if (candidate >= end || !is_taken_slot(registry, candidate)) {
       *slot = candidate;
       return AGNOCAST_LEDGER_OK;
     }
@@ -221,7 +229,7 @@ enum agnocast_ledger_status agnocast_ledger_add_process(
   struct agnocast_process_record record = {0};
 
   if (!is_terminated(process->name, AGNOCAST_PROCESS_NAME_BYTES) || slot >= capacity ||
-      (slot < end && load32(&registry->processes[slot].state) == AGNOCAST_LIVE))
+      (slot < end && is_taken_slot(registry, slot)))
     return AGNOCAST_LEDGER_BAD_ARGUMENT;
   TRY(next_id(ledger, &record.id));
   record.pid = process->pid;
@@ -231,10 +239,24 @@ enum agnocast_ledger_status agnocast_ledger_add_process(
   TRY(store32(ledger, HEADER_OFFSET(next_slot), (slot + 1) % capacity));
   TRY(store(ledger, process_offset(slot), &record, sizeof(record)));
   TRY(store32(ledger, process_offset(slot) + OFFSET_OF(struct agnocast_process_record, state),
-              AGNOCAST_LIVE));
+              AGNOCAST_JOINING));
   if (slot >= end) TRY(store32(ledger, HEADER_OFFSET(processes_end), slot + 1));
   added->index = slot;
   added->id = record.id;
+  return AGNOCAST_LEDGER_OK;
+}
+
+enum agnocast_ledger_status agnocast_ledger_finish_process(struct agnocast_ledger* ledger,
+                                                           uint32_t process, uint64_t process_id)
+{
+  const registry_t* registry = registry_of(ledger);
+
+  if (process >= processes_end(registry) ||
+      load32(&registry->processes[process].state) != AGNOCAST_JOINING ||
+      load64(&registry->processes[process].id) != process_id)
+    return AGNOCAST_LEDGER_NOT_FOUND;
+  TRY(store32(ledger, process_offset(process) + OFFSET_OF(struct agnocast_process_record, state),
+              AGNOCAST_LIVE));
   return advance_generation(ledger);
 }
 
@@ -298,7 +320,9 @@ enum agnocast_ledger_status agnocast_ledger_remove_process(struct agnocast_ledge
   const uint32_t end = endpoints_end(registry);
   uint32_t i;
 
-  if (!is_live_process(registry, process, process_id)) return AGNOCAST_LEDGER_NOT_FOUND;
+  if (process >= processes_end(registry) || !is_taken_slot(registry, process) ||
+      load64(&registry->processes[process].id) != process_id)
+    return AGNOCAST_LEDGER_NOT_FOUND;
   for (i = 0; i < end; i++) {
     const struct agnocast_endpoint_record* endpoint = &registry->endpoints[i];
 
@@ -462,7 +486,7 @@ uint32_t agnocast_ledger_process_count(const struct agnocast_ledger* ledger)
   uint32_t count = 0;
   uint32_t i;
 
-  for (i = 0; i < end; i++) count += load32(&registry->processes[i].state) == AGNOCAST_LIVE;
+  for (i = 0; i < end; i++) count += (uint32_t)is_taken_slot(registry, i);
   return count;
 }
 

@@ -93,15 +93,22 @@ enum agnocast_ledger_status agnocast_ledger_init(struct agnocast_ledger* ledger,
                                                  const struct agnocast_ledger_setup* setup);
 
 /* The first free slot from `first` on, around to it again; the next process should begin its search
- * at header.next_slot. It takes the slot with add_process. */
+ * at header.next_slot. It takes the slot with add_process. A slot of a process that joins is not
+ * free. */
 enum agnocast_ledger_status agnocast_ledger_free_slot(const struct agnocast_ledger* ledger,
                                                       uint32_t first, uint32_t* slot);
 
+/* The process joins: it has a slot and an id, and nobody sees it before finish_process. */
 enum agnocast_ledger_status agnocast_ledger_add_process(
   struct agnocast_ledger* ledger, uint32_t slot, const struct agnocast_ledger_process* process,
   struct agnocast_ledger_added* added);
 
-/* Removes the process and its endpoints. May be called again if it was cut short. */
+/* The process that joined is live. */
+enum agnocast_ledger_status agnocast_ledger_finish_process(struct agnocast_ledger* ledger,
+                                                           uint32_t process, uint64_t process_id);
+
+/* Removes the process, joining or live, and its endpoints. May be called again if it was cut short.
+ */
 enum agnocast_ledger_status agnocast_ledger_remove_process(struct agnocast_ledger* ledger,
                                                            uint32_t process, uint64_t process_id);
 
@@ -119,7 +126,7 @@ enum agnocast_ledger_status agnocast_ledger_remove_endpoint(struct agnocast_ledg
 /* The first violated invariant of registry_layout.h as text, or NULL. */
 const char* agnocast_ledger_audit(const struct agnocast_ledger* ledger);
 
-/* Processes that are live. */
+/* Processes that are live or joining. */
 uint32_t agnocast_ledger_process_count(const struct agnocast_ledger* ledger);
 
 #ifdef __cplusplus

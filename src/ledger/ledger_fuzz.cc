@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
   for (int i = 0; i < 200 && input.any(); ++i) {
     const auto a = input.get<std::uint32_t>();
     const auto b = input.get<std::uint64_t>();
-    switch (input.get<std::uint8_t>() % 8) {
+    switch (input.get<std::uint8_t>() % 9) {
       case 0: {  // garbage, mostly where decisions are made
         const std::size_t span =
           a % 2 == 0 ? sizeof(agnocast_registry_header) : sizeof(agnocast_registry);
@@ -102,6 +102,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
         break;
       case 6:
         agnocast_ledger_close_endpoint(&ledger, a % 64, b % 64);
+        break;
+      case 7:
+        agnocast_ledger_finish_process(&ledger, a % 40, b % 2 == 0 ? added.id : b % 64);
         break;
       default:
         agnocast_ledger_check(&ledger);

@@ -52,6 +52,9 @@ class Pages
       std::strcpy(process.name, "1");
       status = agnocast_ledger_add_process(&ledger, slot, &process, &added);
     }
+    if (status == AGNOCAST_LEDGER_OK) {
+      status = agnocast_ledger_finish_process(&ledger, added.index, added.id);
+    }
     EXPECT_EQ(status, expected);
     return added;
   }
@@ -234,10 +237,38 @@ TEST(Ledger, NobodyCanRemoveWhatIsNotThereOrOfAnotherId)
   EXPECT_EQ(agnocast_ledger_remove_endpoint(&pages.ledger, 0, 1), AGNOCAST_LEDGER_NOT_FOUND);
 }
 
+TEST(Ledger, AProcessThatJoinsHasItsSlotAndNoEndpointsUntilItIsLive)
+{
+  Pages pages;
+  pages.init();
+  agnocast_ledger_process process = {};
+  std::strcpy(process.name, "1");
+  agnocast_ledger_added joining = {};
+  agnocast_ledger_added added = {};
+  ASSERT_EQ(agnocast_ledger_add_process(&pages.ledger, 3, &process, &joining), AGNOCAST_LEDGER_OK);
+  EXPECT_EQ(pages.registry->processes[3].state, AGNOCAST_JOINING);
+  EXPECT_EQ(agnocast_ledger_process_count(&pages.ledger), 1u);
+  EXPECT_EQ(agnocast_ledger_add_process(&pages.ledger, 3, &process, &added),
+            AGNOCAST_LEDGER_BAD_ARGUMENT);
+  std::uint32_t slot = 0;
+  EXPECT_EQ(agnocast_ledger_free_slot(&pages.ledger, 3, &slot), AGNOCAST_LEDGER_OK);
+  EXPECT_EQ(slot, 4u);
+  EXPECT_EQ(pages.add_endpoint(joining, "/early", 1, added), AGNOCAST_LEDGER_NOT_FOUND);
+  EXPECT_EQ(agnocast_ledger_finish_process(&pages.ledger, 3, joining.id + 1),
+            AGNOCAST_LEDGER_NOT_FOUND);
+  EXPECT_EQ(agnocast_ledger_finish_process(&pages.ledger, 5000, joining.id),
+            AGNOCAST_LEDGER_NOT_FOUND);
+  ASSERT_EQ(agnocast_ledger_finish_process(&pages.ledger, 3, joining.id), AGNOCAST_LEDGER_OK);
+  EXPECT_EQ(agnocast_ledger_finish_process(&pages.ledger, 3, joining.id),
+            AGNOCAST_LEDGER_NOT_FOUND);
+  EXPECT_EQ(pages.add_endpoint(joining, "/late", 1, added), AGNOCAST_LEDGER_OK);
+  EXPECT_EQ(agnocast_ledger_audit(&pages.ledger), nullptr);
+}
+
 // The writer dies after each number of stores of each operation; the next one goes on.
 TEST(Ledger, AWriterThatDiesBetweenAnyTwoStoresLeavesNothingThatBreaksTheNext)
 {
-  for (int operation = 0; operation < 4; ++operation) {
+  for (int operation = 0; operation < 6; ++operation) {
     bool completed = false;
     for (int stores = 0; !completed; ++stores) {
       ASSERT_LT(stores, 60);
@@ -250,6 +281,11 @@ TEST(Ledger, AWriterThatDiesBetweenAnyTwoStoresLeavesNothingThatBreaksTheNext)
       agnocast_ledger_added added = {};
       ASSERT_EQ(pages.add_endpoint(survivor, "/shared", 1, shared), AGNOCAST_LEDGER_OK);
       ASSERT_EQ(pages.add_endpoint(victim, "/own", 1, own), AGNOCAST_LEDGER_OK);
+      agnocast_ledger_process joiner = {};
+      std::strcpy(joiner.name, "4");
+      agnocast_ledger_added joining = {};
+      ASSERT_EQ(agnocast_ledger_add_process(&pages.ledger, 5, &joiner, &joining),
+                AGNOCAST_LEDGER_OK);
       pages.stores_left = stores;
       agnocast_ledger_status status = AGNOCAST_LEDGER_OK;
       switch (operation) {
@@ -264,6 +300,12 @@ TEST(Ledger, AWriterThatDiesBetweenAnyTwoStoresLeavesNothingThatBreaksTheNext)
           break;
         case 2:
           status = agnocast_ledger_remove_endpoint(&pages.ledger, own.index, own.id);
+          break;
+        case 3:
+          status = agnocast_ledger_finish_process(&pages.ledger, joining.index, joining.id);
+          break;
+        case 4:
+          status = agnocast_ledger_remove_process(&pages.ledger, joining.index, joining.id);
           break;
         default:
           status = agnocast_ledger_remove_process(&pages.ledger, victim.index, victim.id);

@@ -27,6 +27,8 @@ std::string in_megabytes(std::uint64_t bytes)
   return std::to_string((bytes + 999'999) / 1'000'000) + " MB";
 }
 
+}  // namespace
+
 Failure shared_memory_failure(const std::string& name, int error)
 {
   std::string text = "/dev/shm" + name + " cannot be made: ";
@@ -69,6 +71,8 @@ Failure shared_memory_failure(const std::string& name, int error)
   return {FailureKind::resource, std::move(text)};
 }
 
+namespace {
+
 Failure too_little_space(const std::string& name, std::uint64_t needed, const std::string& source)
 {
   const auto space = os::shared_space();
@@ -85,7 +89,7 @@ Failure too_little_space(const std::string& name, std::uint64_t needed, const st
 
 }  // namespace
 
-Result<std::unique_ptr<Area>> Area::create(const AreaRequest& request)
+Result<std::unique_ptr<Area>> Area::create(AreaRequest request)
 {
   if (request.mempool_bytes > request.window->slot_bytes() - AGNOCAST_HEAP) {
     return Failure{FailureKind::setting,
@@ -101,7 +105,7 @@ Result<std::unique_ptr<Area>> Area::create(const AreaRequest& request)
   return area;
 }
 
-Status Area::map(const AreaRequest& request)
+Status Area::map(AreaRequest& request)
 {
   process_ = request.process;
   slot_ = request.slot;
@@ -118,11 +122,13 @@ Status Area::map(const AreaRequest& request)
                                             request.mempool_source + " to fewer bytes"};
   }
   const std::string name = area_name(process_);
-  file_ = os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.area);
-  if (!file_) return shared_memory_failure(name, errno);
-  os::mark_as_made(file_.get());
+  file_ = std::move(request.claimed);
+  if (!file_) {
+    file_ = os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.area);
+    if (!file_) return shared_memory_failure(name, errno);
+    static_cast<void>(os::mark_as_made(file_.get()));
+  }
   area_made_ = true;
-  AGNOCAST_FAILPOINT("area.created");
   if (!request.permissions.apply(file_.get(), request.permissions.area) ||
       !os::set_size(file_.get(), file_bytes_)) {
     return shared_memory_failure(name, errno);

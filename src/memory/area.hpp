@@ -36,7 +36,11 @@ struct AreaRequest
   std::size_t mempool_bytes;
   std::string mempool_source;
   Permissions permissions;
+  os::Descriptor claimed = {};  ///< the file of an AreaClaim; without one, the name is taken here
 };
+
+/// Why an object of that name cannot be made, and what to do.
+Failure shared_memory_failure(const std::string& name, int error);
 
 /// Thread safety: the control allocator and secure_heap() may be called from any thread; the latter
 /// allocates nothing, so that the heap may call it inside malloc.
@@ -45,7 +49,7 @@ class Area
  public:
   /// Makes, maps and secures the area and the doorbell. The failure names what is full and what to
   /// do. Nothing is left behind then.
-  static Result<std::unique_ptr<Area>> create(const AreaRequest& request);
+  static Result<std::unique_ptr<Area>> create(AreaRequest request);
   ~Area();
   Area(const Area&) = delete;
   Area& operator=(const Area&) = delete;
@@ -113,7 +117,7 @@ class Area
 
  private:
   Area() = default;
-  Status map(const AreaRequest& request);
+  Status map(AreaRequest& request);
   Status make_doorbell(const AreaRequest& request);
   bool secure(std::uint64_t offset, std::size_t bytes) noexcept;
 

@@ -31,6 +31,13 @@ inline std::string registry_name(std::uint32_t domain)
   return domain == 0 ? "/agnocast_registry" : "/agnocast_registry." + std::to_string(domain);
 }
 
+/// Only the registry's lock itself may open that file: to close any descriptor of it gives the
+/// process's lock back. tests/lint keeps it so.
+inline std::string registry_lock_name(const std::string& registry)
+{
+  return registry + ".lock";
+}
+
 /// Modes by AGNOCAST_ACCESS. Nobody but its process may write an area, so not even the owner can
 /// open one for writing; doorbells, queues and the registry are written by all who may join.
 struct Permissions

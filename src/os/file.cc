@@ -12,11 +12,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
-
-#include "os/futex.hpp"
 
 namespace agnocast::internal::os {
 
@@ -173,51 +170,14 @@ bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes)
   return error == 0;
 }
 
-namespace {
-struct flock whole_file()
+bool mark_as_made(int fd)
 {
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  return lock;
-}
-}  // namespace
-
-pid_t lock_holder(int fd)
-{
-  struct flock lock = whole_file();
-  return ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
-}
-
-bool lock_file(int fd)
-{
-  constexpr std::int64_t patience_ns = 10'000'000'000;
-  std::int64_t deadline = monotonic_ns() + patience_ns;
-  std::int64_t step_ns = 20'000;
-  pid_t last_holder = 0;
-  for (;;) {
-    struct flock lock = whole_file();
-    if (::fcntl(fd, F_SETLK, &lock) == 0) return true;
-    if (errno != EACCES && errno != EAGAIN && errno != EINTR) return false;
-    // Many may be in line: as long as it moves, there is nothing wrong.
-    if (const pid_t holder = lock_holder(fd); holder != last_holder) {
-      last_holder = holder;
-      deadline = monotonic_ns() + patience_ns;
-    }
-    if (monotonic_ns() > deadline) {
-      errno = ETIMEDOUT;
-      return false;
-    }
-    sleep_ns(step_ns);
-    step_ns = std::min<std::int64_t>(2 * step_ns, 500'000);
+  // Who looks at the file just now is in the way for a moment.
+  for (int i = 0; i < 100; ++i) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+    ::sched_yield();
   }
-}
-
-void mark_as_made(int fd)
-{
-  // Not waited for: only who looks at the file just now can be in the way, and he sees its maker
-  // live by other signs.
-  for (int i = 0; i < 100 && ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++i) ::sched_yield();
+  return false;
 }
 
 void mark_as_finished(int fd)

@@ -77,16 +77,10 @@ ssize_t read_at(int fd, void* target, std::size_t bytes, std::uint64_t offset);
 /// Secures backing memory without touching it.
 bool allocate_range(int fd, std::uint64_t offset, std::uint64_t bytes);
 
-/// Waits for the write lock on the whole file, at most 10 s: whoever may open the file can keep the
-/// lock; errno is ETIMEDOUT then. A classic record lock: it is the process's, dropped
-/// at death, not inherited by fork, and lost when any descriptor of the file is closed.
-bool lock_file(int fd);
-/// Which process has the lock that lock_file() did not get; 0 if that cannot be known.
-pid_t lock_holder(int fd);
-
 /// From the first to the second of these, is_being_made() is true for the file, in every process
 /// and pid namespace. If the process dies meanwhile, that ends when its memory is gone.
-void mark_as_made(int fd);
+/// False if somebody else makes it, or looked at it all the time.
+bool mark_as_made(int fd);
 void mark_as_finished(int fd);
 [[nodiscard]] bool is_being_made(int fd);
 

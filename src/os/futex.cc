@@ -64,11 +64,4 @@ void sleep_ns(std::int64_t duration_ns)
   ::nanosleep(&duration, nullptr);
 }
 
-std::int64_t realtime_ns()
-{
-  timespec now = {};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
-
 }  // namespace agnocast::internal::os

@@ -17,7 +17,6 @@ void futex_wake_all(const std::uint32_t* word);
 
 /// CLOCK_MONOTONIC in nanoseconds; no system call.
 [[nodiscard]] std::int64_t monotonic_ns();
-[[nodiscard]] std::int64_t realtime_ns();
 /// What CLOCK_MONOTONIC shows here more than outside of all time namespaces. Two system calls or
 /// so: for once in a process.
 [[nodiscard]] std::int64_t monotonic_offset_ns();

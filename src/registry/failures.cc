@@ -42,6 +42,17 @@ Failure no_endpoint_slot(const Settings& settings)
             " publishers and subscriptions; use another AGNOCAST_DOMAIN_ID for some nodes"};
 }
 
+RegistryOwner owner_of(const os::FileStatus& registry)
+{
+  RegistryOwner owner{registry.uid, Settings::Access::owner, static_cast<long>(registry.gid)};
+  if ((registry.mode & 0006) != 0) {
+    owner.access = Settings::Access::all;
+  } else if ((registry.mode & 0060) != 0) {
+    owner.access = Settings::Access::group;
+  }
+  return owner;
+}
+
 Status admit_owner(const Settings& settings, const RegistryOwner& owner, const std::string& name)
 {
   if (owner.uid == 0 || owner.uid == os::effective_user()) return Nothing{};

@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "base/settings.hpp"
+#include "os/file.hpp"
 #include "registry/registry.hpp"
 
 namespace agnocast::internal {
@@ -25,6 +26,7 @@ struct RegistryOwner
   Settings::Access access;
   long group;  ///< of Access::group
 };
+RegistryOwner owner_of(const os::FileStatus& registry);
 Status admit_owner(const Settings& settings, const RegistryOwner& owner, const std::string& name);
 
 }  // namespace agnocast::internal

@@ -9,6 +9,7 @@
 
 #include "base/atomic.hpp"
 #include "ledger/ledger.h"
+#include "memory/area_claim.hpp"
 #include "memory/peer.hpp"
 #include "os/device.hpp"
 #include "os/map.hpp"
@@ -145,12 +146,11 @@ Result<std::unique_ptr<KernelRegistry::Turn>> KernelRegistry::take_turn()
   return turn;
 }
 
-Result<ProcessTicket> KernelRegistry::add_process(const IsUsableSlot& is_usable,
-                                                  const MakeProcess& make)
+Result<ProcessTicket> KernelRegistry::begin_join(const IsUsableSlot& is_usable,
+                                                 const std::string& name)
 {
   auto turn = take_turn();
   if (!turn) return std::move(turn.failure());
-  sweep_remains(pages_.processes(), settings_.domain);
   agnocast_ledger ledger{reinterpret_cast<const std::uint8_t*>(pages_.raw()), nullptr, nullptr, 0};
   std::uint32_t slot = pages_.raw()->header.next_slot;
   for (std::uint32_t i = 0;; ++i, ++slot) {
@@ -160,16 +160,24 @@ Result<ProcessTicket> KernelRegistry::add_process(const IsUsableSlot& is_usable,
     }
     if (is_usable(slot)) break;
   }
-  Result<std::string> made = make(slot);
-  if (!made) return std::move(made.failure());
   agnocast_process_args args = {};
   args.domain = settings_.domain;
   args.slot = slot;
-  made->copy(args.name, sizeof args.name - 1);
+  name.copy(args.name, sizeof args.name - 1);
   if (const int error = call(AGNOCAST_ADD_PROCESS_CMD, &args); error != 0) {
     return explain(error, "this process was not registered");
   }
   return ProcessTicket{slot, args.id};
+}
+
+Status KernelRegistry::finish_join(const ProcessTicket&)
+{
+  std::uint32_t domain = settings_.domain;
+  if (const int error = call(AGNOCAST_FINISH_PROCESS_CMD, &domain); error != 0) {
+    return explain(error, "this process was not registered");
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return Nothing{};
 }
 
 void KernelRegistry::remove_process(const ProcessTicket&)
@@ -178,28 +186,23 @@ void KernelRegistry::remove_process(const ProcessTicket&)
   call(AGNOCAST_REMOVE_PROCESS_CMD, &domain);
   // What the dead left has nobody to look for it, perhaps, once we are gone; also those whose
   // memory the kernel is still taking away, and which are registered as long.
-  const auto turn = take_turn();
-  if (!turn) return;
-  const std::vector<PeerIdentity> registered = pages_.processes();
-  for (const PeerIdentity& process : registered) {
-    const RemainsReport remains = examine_area(process.process);
-    if (remains.state == Remains::dead && !remains.is_of_another(process.process_id)) {
-      unlink_objects(process.process);
+  for (const PeerIdentity& process : pages_.processes()) {
+    if (examine_area(process.process).state == Remains::dead) {
+      unlink_objects(process.process, process.process_id);
     }
   }
-  sweep_remains(registered, settings_.domain);
+  sweep();
 }
 
 // The kernel removes the record, soon or when it is told that nobody needs it any more; the objects
 // are for whoever notices.
 bool KernelRegistry::recover(const PeerIdentity& process)
 {
-  const auto turn = take_turn();
-  if (!turn) return false;
+  // Without the turn: who else is at it has the lock on the area, and one of us does it all.
   const RemainsReport remains = examine_area(process.process);
   if (remains.is_of_another(process.process_id)) return true;
   if (remains.state != Remains::dead && remains.state != Remains::none) return false;
-  unlink_objects(process.process);
+  unlink_objects(process.process, process.process_id);
   agnocast_ticket_args args{settings_.domain, process.slot, process.process_id};
   call(AGNOCAST_FORGET_PROCESS_CMD, &args);
   std::atomic_thread_fence(std::memory_order_seq_cst);

@@ -19,6 +19,7 @@
 #include "registry/late_changes.hpp"
 #include "registry/pages.hpp"
 #include "registry/registry.hpp"
+#include "registry/remains.hpp"
 
 namespace agnocast::internal {
 
@@ -33,11 +34,16 @@ class KernelRegistry final : public PagedRegistry
   [[nodiscard]] bool is_gone() const override { return false; }
   /// Never: only the kernel writes it.
   [[nodiscard]] bool is_broken() const override { return false; }
+  /// Never: it is no file.
+  [[nodiscard]] bool is_removed() const override { return false; }
   [[nodiscard]] WindowSetting window() const override { return window_; }
   [[nodiscard]] Permissions permissions() const override { return permissions_; }
-  Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
-                                    const MakeProcess& make) override;
+  void sweep() override { sweep_remains(pages_, settings_.domain); }
+  Result<ProcessTicket> begin_join(const IsUsableSlot& is_usable, const std::string& name) override;
+  Status finish_join(const ProcessTicket& ticket) override;
   void remove_process(const ProcessTicket& ticket) override;
+  /// Nothing to do: it goes with the mapping of its last member.
+  void remove_if_empty() override {}
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                       const EndpointRequest& request) override;

@@ -37,11 +37,11 @@ bool RegistryPages::has_magic() const noexcept
   return load_acquire(pages_->header.magic) == AGNOCAST_REGISTRY_MAGIC;  // pairs with the ledger
 }
 
-std::optional<PeerIdentity> RegistryPages::process(std::uint32_t index) const
+std::optional<PeerIdentity> RegistryPages::process(std::uint32_t index, std::uint32_t state) const
 {
   if (index >= AGNOCAST_PROCESS_CAPACITY) return std::nullopt;
   const agnocast_process_record& record = pages_->processes[index];
-  if (!is_live(record.state)) return std::nullopt;
+  if (load_acquire(record.state) != state) return std::nullopt;  // pairs with the ledger
   PeerIdentity identity{index, load_relaxed(record.id),
                         name_of(record.name, AGNOCAST_PROCESS_NAME_BYTES), load_relaxed(record.pid),
                         load_relaxed(record.pid_namespace)};
@@ -55,12 +55,22 @@ std::optional<PeerIdentity> RegistryPages::process(std::uint32_t index) const
 
 std::vector<PeerIdentity> RegistryPages::processes() const
 {
+  return processes_in(AGNOCAST_LIVE);
+}
+
+std::vector<PeerIdentity> RegistryPages::joining() const
+{
+  return processes_in(AGNOCAST_JOINING);
+}
+
+std::vector<PeerIdentity> RegistryPages::processes_in(std::uint32_t state) const
+{
   std::vector<PeerIdentity> found;
   // Pairs with the ledger's store of the mark after the record's state.
   const std::uint32_t end =
     std::min(load_acquire(pages_->header.processes_end), AGNOCAST_PROCESS_CAPACITY);
   for (std::uint32_t i = 0; i < end; ++i) {
-    if (auto identity = process(i)) found.push_back(std::move(*identity));
+    if (auto identity = process(i, state)) found.push_back(std::move(*identity));
   }
   return found;
 }
@@ -81,7 +91,7 @@ std::vector<EndpointView> RegistryPages::endpoints(std::uint32_t topic,
         load_relaxed(record.kind) != kind) {
       continue;
     }
-    auto identity = process(load_relaxed(record.process));
+    auto identity = process(load_relaxed(record.process), AGNOCAST_LIVE);
     if (!identity || identity->process_id != load_relaxed(record.process_id)) continue;
     const std::uint8_t history = load_relaxed(record.history);
     const std::uint8_t reliability = load_relaxed(record.reliability);

@@ -24,13 +24,16 @@ class RegistryPages
   /// Whether the header still says that this is a registry.
   [[nodiscard]] bool has_magic() const noexcept;
   [[nodiscard]] std::vector<PeerIdentity> processes() const;
+  /// Those that have begun to join and are not live.
+  [[nodiscard]] std::vector<PeerIdentity> joining() const;
   [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
                                                     agnocast_endpoint_kind kind) const;
   [[nodiscard]] std::optional<std::uint32_t> find_topic(std::string_view name) const;
   [[nodiscard]] std::string topic_type(std::uint32_t topic) const;
 
  private:
-  [[nodiscard]] std::optional<PeerIdentity> process(std::uint32_t index) const;
+  [[nodiscard]] std::optional<PeerIdentity> process(std::uint32_t index, std::uint32_t state) const;
+  [[nodiscard]] std::vector<PeerIdentity> processes_in(std::uint32_t state) const;
   const agnocast_registry* pages_;
 };
 

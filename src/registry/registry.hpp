@@ -62,14 +62,11 @@ struct EndpointView
   agnocast_durability durability;
 };
 
-/// Makes what a process has in its slot; called by add_process with the slot it got, while nobody
-/// else can join or clean up. Returns what follows the @ in the names of its objects.
-using MakeProcess = std::function<Result<std::string>(std::uint32_t slot)>;
 /// Whether the process has nothing else at the addresses of that slot.
 using IsUsableSlot = std::function<bool(std::uint32_t slot)>;
 
-/// Thread-safe. The add, close and remove operations cost a few system calls under a lock that all
-/// processes of the domain share; the reads cost none.
+/// Thread-safe. The join, add, close and remove operations cost a few system calls under a lock
+/// that all processes of the domain share; the reads cost none.
 class Registry
 {
  public:
@@ -85,15 +82,26 @@ class Registry
   [[nodiscard]] virtual bool is_broken() const = 0;
   /// is_broken(), which it says to the user once.
   [[nodiscard]] bool complain_if_broken() const;
+  /// True if its file was removed while this process is in it. One system call.
+  [[nodiscard]] virtual bool is_removed() const = 0;
   [[nodiscard]] virtual WindowSetting window() const = 0;
   /// Who may join this domain: chosen by its first process, taken over by all others.
   [[nodiscard]] virtual Permissions permissions() const = 0;
 
-  /// Cleans up after the dead, then adds this process.
-  virtual Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
-                                            const MakeProcess& make) = 0;
-  /// Called by the process itself when it leaves, after it has unlinked its objects.
+  /// Removes what processes left that died without being registered.
+  virtual void sweep() = 0;
+  /// First step of joining: cleans up after the dead, then takes a slot and an id. `name`: what
+  /// follows the @ in the names of this process's objects; its area exists, and is marked as made.
+  /// What the process has in its slot is made after it, while others join and change the registry.
+  virtual Result<ProcessTicket> begin_join(const IsUsableSlot& is_usable,
+                                           const std::string& name) = 0;
+  /// Second step, once all is in place: peers see this process from now on.
+  virtual Status finish_join(const ProcessTicket& ticket) = 0;
+  /// Called by the process itself when it leaves, or cannot finish its join, after it has unlinked
+  /// its objects.
   virtual void remove_process(const ProcessTicket& ticket) = 0;
+  /// Called by a process that has opened the registry and never begun to join.
+  virtual void remove_if_empty() = 0;
   /// Removes `process` and its objects if it is dead. True if it is gone now.
   virtual bool recover(const PeerIdentity& process) = 0;
 

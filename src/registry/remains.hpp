@@ -1,22 +1,17 @@
-// What dead processes leave beside the registry; the same for both hosts, which call these while
-// nobody else can join or clean up.
+// What dead processes leave beside the registry; the same for both hosts. Without a lock: what
+// keeps two from cleaning up under one name is said in memory/area_claim.hpp.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
-#include "memory/peer.hpp"
+#include "registry/pages.hpp"
 
 namespace agnocast::internal {
 
-/// The queue, the doorbell and the area of a process that is dead.
-void unlink_objects(const std::string& process);
-
 /// Removes what processes left that died before they were in a registry, and what a domain left in
-/// which nobody lives. Not those that are `registered` in this domain.
-void sweep_remains(const std::vector<PeerIdentity>& registered, std::uint32_t domain);
+/// which nobody lives. Not those that are registered in this domain, whose pages these are.
+void sweep_remains(const RegistryPages& pages, std::uint32_t domain);
 
 }  // namespace agnocast::internal

@@ -18,6 +18,7 @@
 #include "os/process.hpp"
 #include "registry/failures.hpp"
 #include "registry/host.hpp"
+#include "registry/registry_files.hpp"
 #include "registry/remains.hpp"
 
 namespace agnocast::internal {
@@ -41,57 +42,52 @@ int store_in_file(void* context, std::uint64_t offset, const void* source, std::
 
 }  // namespace
 
-// Another process of this user makes it right now, perhaps, under a umask that shuts out even it.
-bool UserRegistry::may_be_half_made() const
+/// The registry's file, while its lock is held.
+Status UserRegistry::open(Locked& locked, bool create)
 {
-  const auto status = os::status_of_shared(name_);
-  // Right by now, gone again, or this user's and therefore to be right soon.
-  return status ? status->uid == os::effective_user() : errno == ENOENT;
+  locked.file = os::open_shared(name_, O_RDWR);
+  const auto status = locked.file ? std::nullopt : os::status_of_shared(name_);
+  if (status && status->uid == os::effective_user() && (status->mode & 0600) == 0) {
+    // Its maker died before it gave the file its mode, under a umask that shut out even it.
+    os::unlink_shared(name_);
+    locked.file = os::open_shared(name_, O_RDWR);
+  }
+  if (!locked.file && errno == ENOENT && create) {
+    locked.file = os::open_shared(name_, O_RDWR | O_CREAT | O_EXCL, permissions_.shared);
+    locked.created = static_cast<bool>(locked.file);
+    if (locked.created) AGNOCAST_FAILPOINT("registry.created");
+  }
+  if (!locked.file) {
+    const int error = errno;
+    if (error == ENOENT || locked.lock.is_fresh()) locked.lock.remove();  // a lock of nothing
+    return cannot_open(error);
+  }
+  if (locked.created && !permissions_.apply(locked.file.get(), permissions_.shared)) {
+    log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
+  }
+  return Nothing{};
 }
 
-Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
+Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(
+  bool create, const std::function<bool()>& is_needed)
 {
   auto locked = std::make_unique<Locked>();
   locked->threads = std::unique_lock(mutex_);
-  for (int patience = 200;;) {
-    bool created = false;
-    locked->file = os::open_shared(name_, O_RDWR);
-    if (!locked->file && errno == ENOENT && create) {
-      locked->file = os::open_shared(name_, O_RDWR | O_CREAT | O_EXCL, permissions_.shared);
-      if (!locked->file && errno == EEXIST) continue;
-      created = static_cast<bool>(locked->file);
-      if (created) AGNOCAST_FAILPOINT("registry.created");
-    }
-    if (!locked->file) {
-      const int error = errno;
-      if (error == EACCES && may_be_half_made() && patience-- > 0) {
-        os::sleep_ns(1'000'000);
-        continue;
-      }
-      return cannot_open(error);
-    }
-    if (created && !permissions_.apply(locked->file.get(), permissions_.shared)) {
-      log_warning("the group of " + name_ + " cannot be set: " + os::error_text(errno));
-    }
-    AGNOCAST_FAILPOINT("registry.before_lock");
-    if (!os::lock_file(locked->file.get())) {
-      if (errno == ETIMEDOUT) return kept_locked(os::lock_holder(locked->file.get()));
-      return cannot_open(errno);
-    }
-    AGNOCAST_FAILPOINT("registry.locked");
-    const auto status = os::status_of(locked->file.get());
-    if (!status) return cannot_open(errno);
-    if (status->links != 0) {
-      if (inode_ != 0 && status->inode != inode_) return cannot_open(ENOENT);
-      if (inode_ != 0 && (status->bytes != sizeof(agnocast_registry) || is_broken())) {
-        return damaged();
-      }
+  switch (locked->lock.take(name_, permissions_, create, is_needed)) {
+    case os::LockOutcome::locked:
       break;
-    }
-    // Its last process removed it between our open and our lock; another one is to be made.
-    locked->file = os::Descriptor();
-    if (!create) return cannot_open(ENOENT);
+    case os::LockOutcome::not_needed:
+      return Failure{FailureKind::registry, "somebody else has done it"};
+    case os::LockOutcome::kept:
+      return kept_locked(locked->lock.holder());
+    case os::LockOutcome::failed:
+      return cannot_open(locked->lock.error());
   }
+  if (Status opened = open(*locked, create); !opened) return std::move(opened.failure());
+  const auto status = os::status_of(locked->file.get());
+  if (!status) return cannot_open(errno);
+  if (inode_ != 0 && status->inode != inode_) return cannot_open(ENOENT);
+  if (inode_ != 0 && (status->bytes != sizeof(agnocast_registry) || is_broken())) return damaged();
   locked->ledger = {reinterpret_cast<const std::uint8_t*>(pages_.raw()), store_in_file,
                     &locked->file, 0};
   return locked;
@@ -100,50 +96,83 @@ Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(bool create)
 agnocast_ledger_status UserRegistry::initialize(agnocast_ledger& ledger) const
 {
   const WindowSetting window = settings_.window.value_or(default_window);
-  // The clock makes ids of a registry that is made anew differ from those of its predecessor.
-  const agnocast_ledger_setup setup{window.base, window.bytes, window.slot_bytes,
-                                    static_cast<std::uint64_t>(os::realtime_ns()),
-                                    settings_.domain};
+  // So ids differ from those of every registry that this machine has had since it was booted: none
+  // gives out one in each nanosecond, and this clock never goes back, as that of the day may.
+  const agnocast_ledger_setup setup{
+    window.base, window.bytes, window.slot_bytes,
+    static_cast<std::uint64_t>(os::monotonic_ns() - os::monotonic_offset_ns()), settings_.domain};
   return agnocast_ledger_init(&ledger, &setup);
 }
 
 bool UserRegistry::is_gone() const
 {
   if (pages_.raw() != nullptr && !(pages_.window() == window_)) return true;  // begun anew in place
-  // Not by a descriptor: to close it would drop the lock that another thread may hold.
+  return is_removed();
+}
+
+bool UserRegistry::is_removed() const
+{
   const auto status = os::status_of_shared(name_);
   return status ? status->inode != inode_ : errno == ENOENT;
 }
 
+/// Whoever made the lock can keep it: the registry's owner, who is judged by the registry, or
+/// somebody who is admitted as well. Root cleans up after everybody.
+Status UserRegistry::admit_lock() const
+{
+  const std::string name = registry_lock_name(name_);
+  const auto lock = os::status_of_shared(name);
+  const auto registry = os::status_of_shared(name_);
+  if (!lock || (registry ? registry->uid == lock->uid : os::effective_user() == 0)) {
+    return Nothing{};
+  }
+  return admit_owner(settings_, owner_of(*lock), "/dev/shm" + name);
+}
+
 Status UserRegistry::start()
 {
+  if (Status admitted = admit_lock(); !admitted) return admitted;
   // Once more for each registry that is found without a living process: its window and access were
   // chosen by somebody who is gone, maybe because they could not be had.
   for (int attempt = 0; attempt < 100; ++attempt) {
     auto locked = lock(true);
     if (!locked) return std::move(locked.failure());
-    Result<bool> fresh = map(**locked);
-    if (!fresh) return std::move(fresh.failure());
-    if (!*fresh) {
-      recover_dead(**locked, false);
-      if (agnocast_ledger_process_count(&(*locked)->ledger) == 0) {
-        if (os::unlink_shared(name_)) {
-          AGNOCAST_FAILPOINT("registry.replaced");
-          unmap();
-          continue;
-        }
-        // Another user's, in a folder where only the owner may remove it: begin anew inside of it.
-        if (const auto outcome = initialize((*locked)->ledger); outcome != AGNOCAST_LEDGER_OK) {
-          return explain(outcome, (*locked)->ledger);
-        }
-      }
-    }
-    const auto status = os::status_of((*locked)->file.get());
-    if (!status) return cannot_open(errno);
-    return adopt(*status);
+    Result<bool> started = start_locked(**locked);
+    if (started && *started) return Nothing{};
+    if (started) continue;
+    // What we have made is nobody's.
+    if ((*locked)->created) os::unlink_shared(name_);
+    if ((*locked)->lock.is_fresh()) (*locked)->lock.remove();
+    unmap();
+    return std::move(started.failure());
   }
   return Failure{FailureKind::registry, "the registry /dev/shm" + name_ +
                                           " is removed again and again by others; try again"};
+}
+
+/// False if the registry was nobody's, and is removed.
+Result<bool> UserRegistry::start_locked(Locked& locked)
+{
+  Result<bool> fresh = map(locked);
+  if (!fresh) return fresh;
+  if (!*fresh) {
+    recover_dead(locked, false);
+    if (agnocast_ledger_process_count(&locked.ledger) == 0) {
+      if (os::unlink_shared(name_)) {
+        AGNOCAST_FAILPOINT("registry.replaced");
+        unmap();
+        return false;
+      }
+      // Another user's, in a folder where only the owner may remove it: begin anew inside of it.
+      if (const auto outcome = initialize(locked.ledger); outcome != AGNOCAST_LEDGER_OK) {
+        return explain(outcome, locked.ledger);
+      }
+    }
+  }
+  const auto status = os::status_of(locked.file.get());
+  if (!status) return cannot_open(errno);
+  if (Status adopted = adopt(*status); !adopted) return std::move(adopted.failure());
+  return true;
 }
 
 /// Maps the file, and initializes it if it is blank: then true.
@@ -196,19 +225,14 @@ Status UserRegistry::adopt(const os::FileStatus& status)
   // Read once: what is checked here is what is used from now on.
   window_ = pages_.window();
   if (!Window::is_possible(window_)) return damaged();
-  RegistryOwner owner{status.uid, Settings::Access::owner, static_cast<long>(status.gid)};
-  if ((status.mode & 0006) != 0) {
-    owner.access = Settings::Access::all;
-  } else if ((status.mode & 0060) != 0) {
-    owner.access = Settings::Access::group;
-  }
+  const RegistryOwner owner = owner_of(status);
   if (Status admitted = admit_owner(settings_, owner, "/dev/shm" + name_); !admitted) {
     return admitted;
   }
-  if ((status.mode & 0006) != 0) {
+  if (owner.access == Settings::Access::all) {
     permissions_ = {0444, 0666, -1};
-  } else if ((status.mode & 0060) != 0) {
-    permissions_ = {0440, 0660, static_cast<long>(status.gid)};
+  } else if (owner.access == Settings::Access::group) {
+    permissions_ = {0440, 0660, owner.group};
   } else {
     permissions_ = {};
   }
@@ -228,15 +252,14 @@ agnocast_ledger_status UserRegistry::find_slot(const agnocast_ledger& ledger,
   return AGNOCAST_LEDGER_NO_PROCESS_SLOT;
 }
 
-Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
-                                                const MakeProcess& make)
+Result<ProcessTicket> UserRegistry::begin_join(const IsUsableSlot& is_usable,
+                                               const std::string& name)
 {
   auto locked = lock(false);
   if (!locked) return std::move(locked.failure());
   agnocast_ledger& ledger = (*locked)->ledger;
   if (!(pages_.window() == window_)) return cannot_open(ENOENT);
   recover_dead(**locked, false);
-  sweep_remains(pages_.processes(), settings_.domain);
   std::uint32_t slot = 0;
   agnocast_ledger_status status = find_slot(ledger, is_usable, slot);
   if (status == AGNOCAST_LEDGER_NO_PROCESS_SLOT) {
@@ -244,20 +267,29 @@ Result<ProcessTicket> UserRegistry::add_process(const IsUsableSlot& is_usable,
     status = find_slot(ledger, is_usable, slot);
   }
   if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
-  Result<std::string> made = make(slot);
-  if (!made) return std::move(made.failure());
   agnocast_ledger_process process = {};
   process.pid = os::process_id();
   process.uid = os::effective_user();
   process.pid_namespace = os::pid_namespace();
-  made->copy(process.name, sizeof process.name - 1);
+  name.copy(process.name, sizeof process.name - 1);
   agnocast_ledger_added added = {};
   status = agnocast_ledger_add_process(&ledger, slot, &process, &added);
   if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
   own_id_ = added.id;
+  AGNOCAST_FAILPOINT("join.begun");
+  return ProcessTicket{slot, added.id};
+}
+
+Status UserRegistry::finish_join(const ProcessTicket& ticket)
+{
+  auto locked = lock(false);
+  if (!locked) return std::move(locked.failure());
+  agnocast_ledger& ledger = (*locked)->ledger;
+  const auto status = agnocast_ledger_finish_process(&ledger, ticket.slot, ticket.id);
+  if (status != AGNOCAST_LEDGER_OK) return explain(status, ledger);
   AGNOCAST_FAILPOINT("join.recorded");
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return ProcessTicket{slot, added.id};
+  return Nothing{};
 }
 
 Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,

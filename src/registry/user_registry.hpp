@@ -1,9 +1,8 @@
-// The registry in user space: a file under a record lock.
+// The registry in user space: a file, and beside it another one for its lock (registry_lock.hpp).
 //
-// Who writes what: the holder of the lock, by pwrite, through the ledger. Each operation opens the
-// file, locks, writes and closes: no descriptor lives long, so a program that closes all its
-// descriptors breaks nothing. Classic record locks are the process's and not inherited by fork; a
-// mutex keeps the process's own threads apart, and closing the descriptor drops the lock.
+// Who writes what: the holder of the lock, by pwrite, through the ledger. Each operation locks,
+// opens the file, writes and closes both: no descriptor lives long, so a program that closes all
+// its descriptors breaks nothing. A mutex keeps the process's own threads apart.
 //
 // If we die here: the kernel drops the lock; what is half-written is said in registry_layout.h.
 // A registry that was made but not initialized is blank and the next to lock it initializes it.
@@ -11,6 +10,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -21,6 +21,9 @@
 #include "registry/late_changes.hpp"
 #include "registry/pages.hpp"
 #include "registry/registry.hpp"
+#include "registry/registry_files.hpp"
+#include "registry/registry_lock.hpp"
+#include "registry/remains.hpp"
 
 namespace agnocast::internal {
 
@@ -28,22 +31,25 @@ class UserRegistry final : public PagedRegistry
 {
  public:
   UserRegistry(const Settings& settings, const Permissions& permissions)
-    : name_(registry_name(settings.domain)), settings_(settings), permissions_(permissions)
+    : name_(registry_to_join(settings)), settings_(settings), permissions_(permissions)
   {
   }
   ~UserRegistry() override { unmap(); }
 
   Status start();
   [[nodiscard]] bool is_gone() const override;
+  [[nodiscard]] bool is_removed() const override;
   [[nodiscard]] bool is_broken() const override
   {
     return guard_.is_broken() || !pages_.has_magic() || !(pages_.window() == window_);
   }
   [[nodiscard]] WindowSetting window() const override { return window_; }
   [[nodiscard]] Permissions permissions() const override { return permissions_; }
-  Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
-                                    const MakeProcess& make) override;
+  void sweep() override;
+  Result<ProcessTicket> begin_join(const IsUsableSlot& is_usable, const std::string& name) override;
+  Status finish_join(const ProcessTicket& ticket) override;
   void remove_process(const ProcessTicket& ticket) override;
+  void remove_if_empty() override;
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                       const EndpointRequest& request) override;
@@ -61,8 +67,11 @@ class UserRegistry final : public PagedRegistry
   /// The registry's lock, held while it lives.
   struct Locked
   {
+    std::vector<os::Descriptor> freed;  ///< memory of the dead: goes last, without the lock
     std::unique_lock<std::mutex> threads;
+    RegistryLock lock;
     os::Descriptor file;
+    bool created = false;  ///< the file, by this operation
     agnocast_ledger ledger;
   };
 
@@ -74,10 +83,12 @@ class UserRegistry final : public PagedRegistry
 
   void change(const Change& change) noexcept;
   bool make(std::vector<Change>& changes);
-  Result<std::unique_ptr<Locked>> lock(bool create);
-  [[nodiscard]] bool may_be_half_made() const;
+  Result<std::unique_ptr<Locked>> lock(bool create, const std::function<bool()>& is_needed = {});
+  Status open(Locked& locked, bool create);
   Result<bool> map(Locked& locked);
   void unmap();
+  Result<bool> start_locked(Locked& locked);
+  [[nodiscard]] Status admit_lock() const;
   Status adopt(const os::FileStatus& status);
   Failure damaged() const;
   Failure kept_locked(pid_t holder) const;
@@ -85,6 +96,8 @@ class UserRegistry final : public PagedRegistry
   Failure explain(agnocast_ledger_status status, const agnocast_ledger& ledger) const;
   agnocast_ledger_status initialize(agnocast_ledger& ledger) const;
   void recover_dead(Locked& locked, bool thoroughly);
+  void recover_joining(Locked& locked);
+  bool remove_if_last(Locked& locked);
   agnocast_ledger_status find_slot(const agnocast_ledger& ledger, const IsUsableSlot& is_usable,
                                    std::uint32_t& slot) const;
 

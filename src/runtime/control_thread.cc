@@ -113,6 +113,7 @@ void ControlThread::work()
   watch_new_peers();
   look_for_deaths();
   complain_of_broken();
+  complain_of_removed();
   // One that is ready and means no death is not ours any more, or its number is another's by now:
   // watched anew in the next round.
   std::erase_if(watches_, [](Watch& watch) {
@@ -286,6 +287,14 @@ void ControlThread::complain_of_broken()
   }
   if (!any) return;
   for (const auto& subscription : runtime_->subscriptions()) subscription->drop_broken();
+}
+
+void ControlThread::complain_of_removed()
+{
+  const std::int64_t now = os::monotonic_ns();
+  if (now < look_for_removed_at_ns_) return;
+  look_for_removed_at_ns_ = now + 1'000'000'000;
+  runtime_->complain_of_removed();
 }
 
 void ControlThread::reclaim()

@@ -54,6 +54,7 @@ class ControlThread
   void watch_new_peers();
   void look_for_deaths();
   void complain_of_broken();
+  void complain_of_removed();
   void reclaim();
   void tell_figures();
   void retry_unreachable();
@@ -72,6 +73,7 @@ class ControlThread
   bool has_messages_ = false;
   bool has_unreachable_ = false;
   bool has_unsettled_ = false;  ///< changes of the registry that could not be made yet
+  std::int64_t look_for_removed_at_ns_ = 0;
   Once area_said_, bell_said_;
 };
 

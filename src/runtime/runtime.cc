@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
@@ -155,10 +156,8 @@ Status Runtime::join_locked()
   for (int attempt = 0;; ++attempt) {
     Status status = enter_registry();
     if (status) break;
-    control_thread_.stop();
-    area_.reset();
     const bool is_gone = registry_ != nullptr && registry_->is_gone();
-    registry_.reset();
+    undo_join();
     if (!is_gone || attempt == 100) return status;
   }
   Heap* heap =
@@ -172,9 +171,7 @@ Status Runtime::join_locked()
                     return true;
                   }});
   if (heap == nullptr) {
-    registry_->remove_process(context_.ticket);
-    control_thread_.stop();
-    area_.reset();
+    undo_join();
     return Failure{FailureKind::resource,
                    "no memory for the control data of the shared heap: raise 'ulimit -v'"};
   }
@@ -204,24 +201,40 @@ Status Runtime::enter_registry()
   permissions_ = registry_->permissions();
   if (Status status = reserve_window(registry_->window()); !status) return status;
   const std::vector<std::uint32_t> occupied = occupied_slots();
-  auto ticket = registry_->add_process(
+  registry_->sweep();
+  auto claim = AreaClaim::take(permissions_);
+  if (!claim) return std::move(claim.failure());
+  auto ticket = registry_->begin_join(
     [&](std::uint32_t slot) {
       return slot < window_->slots() &&
              std::find(occupied.begin(), occupied.end(), slot) == occupied.end();
     },
-    [this](std::uint32_t slot) { return make_process(slot); });
+    claim->process());
   if (!ticket) return std::move(ticket.failure());
-  // Pairs with the load in PeerArea::map: no endpoint of ours is registered before.
-  AGNOCAST_FAILPOINT("join.registered");
-  store_release(area_->header().process_id, ticket->id);
-  AGNOCAST_FAILPOINT("join.identified");
+  context_.ticket = *ticket;
+  is_registered_ = true;
+  if (Status made = make_process(std::move(*claim), *ticket); !made) return made;
   peers_.start(*window_, *area_, ticket->id, occupied);
   context_.area = area_.get();
-  context_.ticket = *ticket;
   context_.clock_offset_ns = os::monotonic_offset_ns();
   context_.poke = []() noexcept { instance().control_thread_.poke(); };
   context_.reclaim_all = []() noexcept { instance().reclaim_all(); };
-  return Nothing{};
+  AGNOCAST_FAILPOINT("join.made");
+  return registry_->finish_join(*ticket);
+}
+
+/// A join that fails leaves nothing.
+void Runtime::undo_join()
+{
+  control_thread_.stop();
+  area_.reset();
+  if (registry_ == nullptr) return;
+  if (std::exchange(is_registered_, false)) {
+    registry_->remove_process(context_.ticket);
+  } else {
+    registry_->remove_if_empty();
+  }
+  registry_.reset();
 }
 
 std::vector<std::uint32_t> Runtime::occupied_slots() const
@@ -235,42 +248,22 @@ std::vector<std::uint32_t> Runtime::occupied_slots() const
   return slots;
 }
 
-// Runs under the registry's lock: nobody can take our half-made area for a dead one's.
-Result<std::string> Runtime::make_process(std::uint32_t slot)
+// What may take a while: nobody waits for us meanwhile, and our record says that we are joining.
+Status Runtime::make_process(AreaClaim claim, const ProcessTicket& ticket)
 {
-  auto name = free_name();
-  if (!name) return std::move(name.failure());
-  auto area = Area::create({&*window_, slot, *name, settings_.domain, settings_.mempool_bytes,
-                            settings_.mempool_source, permissions_});
+  const std::string name = claim.process();
+  auto area = Area::create({&*window_, ticket.slot, name, settings_.domain, settings_.mempool_bytes,
+                            settings_.mempool_source, permissions_, claim.release()});
   if (!area) return std::move(area.failure());
   area_ = std::move(*area);
+  // Pairs with the load in PeerArea::map: no endpoint of ours is registered before.
+  store_release(area_->header().process_id, ticket.id);
+  AGNOCAST_FAILPOINT("join.identified");
   context_.peers = &peers_;
   context_.registry = registry_.get();
-  if (Status status = control_thread_.start(*this, *area_, permissions_); !status) {
-    return std::move(status.failure());
-  }
+  if (Status status = control_thread_.start(*this, *area_, permissions_); !status) return status;
   area_->finish();
-  return *name;
-}
-
-Result<std::string> Runtime::free_name()
-{
-  const std::string pid = std::to_string(os::process_id());
-  for (int suffix = 0; suffix < 1000; ++suffix) {
-    const std::string name = suffix == 0 ? pid : pid + "." + std::to_string(suffix);
-    const Remains remains = examine_area(name).state;
-    if (remains != Remains::none) continue;
-    // What a dead process left under our number is swept away by now; what is still there belongs
-    // to a process in another pid namespace that shares /dev/shm. Another user's file stays: in a
-    // sticky folder only its owner removes it.
-    os::unlink_queue(queue_name(name));
-    os::unlink_shared(doorbell_name(name));
-    if (!os::shared_exists(doorbell_name(name)) && !os::queue_exists(queue_name(name))) {
-      return name;
-    }
-  }
-  return Failure{FailureKind::resource,
-                 "all names /dev/shm/agnocast@" + pid + "[.n] are taken; remove the stale ones"};
+  return Nothing{};
 }
 
 void Runtime::leave()
@@ -279,6 +272,7 @@ void Runtime::leave()
   left_ = true;
   if (!joined_.load(std::memory_order_relaxed)) return;
   for (const auto& publisher : publishers()) publisher->wait_for_last_readers();
+  leaving_ = true;
   AGNOCAST_FAILPOINT("leave.begin");
   os::unlink_queue(queue_name(area_->process()));
   AGNOCAST_FAILPOINT("leave.queue_unlinked");
@@ -428,6 +422,22 @@ void Runtime::reclaim_all() noexcept
   } catch (const std::bad_alloc&) {
     // No private memory either: then there is nothing that can be done here.
   }
+}
+
+void Runtime::complain_of_removed()
+{
+  if (leaving_) return;
+  const bool is_there =
+    !context_.registry->is_removed() && os::shared_exists(area_name(area_->process()));
+  if (is_there || leaving_) return;  // the second look: perhaps we have removed them meanwhile
+  static Once said;
+  if (!said.first()) return;
+  log_warning(
+    "the files of this process or of its domain in /dev/shm were removed while it runs: what is "
+    "connected goes on, but nothing new can be connected, and processes that start now do not see "
+    "this one. systemd-logind does so at the end of a user's last session (RemoveIPC=yes): set "
+    "RemoveIPC=no in /etc/systemd/logind.conf, or run 'loginctl enable-linger <user>', or as a "
+    "system user; then restart this process");
 }
 
 std::string Runtime::holders()

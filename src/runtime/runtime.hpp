@@ -1,7 +1,7 @@
 // Life of a process in its domain: join, leave, fork, and what the control thread watches over.
 //
-// If we die here: before the registry has our record, the next to join removes the area we made;
-// after it, peers see the robust futex word and clean up.
+// If we die here: while we join, the next to join removes our record and the area we made; after
+// it, peers see the robust futex word and clean up.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -18,6 +18,7 @@
 #include "agnocast/export.hpp"
 #include "agnocast/type_description.hpp"
 #include "heap/heap.hpp"
+#include "memory/area_claim.hpp"
 #include "runtime/control_thread.hpp"
 #include "topic/context.hpp"
 #include "topic/publisher_core.hpp"
@@ -108,6 +109,8 @@ class Runtime
   /// Frees what the publishers of this process keep without need, and then what only others' depth
   /// keeps: the heap cannot grow.
   void reclaim_all() noexcept;
+  /// Says once if somebody has removed the files by which others find this process.
+  void complain_of_removed();
   /// For the message of a full heap: who holds what.
   std::string holders();
 
@@ -116,8 +119,8 @@ class Runtime
   Status join_locked();
   Status enter_registry();
   Status reserve_window(const WindowSetting& wanted);
-  Result<std::string> make_process(std::uint32_t slot);
-  Result<std::string> free_name();
+  Status make_process(AreaClaim claim, const ProcessTicket& ticket);
+  void undo_join();
   void announce(std::uint64_t endpoint, std::uint32_t topic, agnocast_endpoint_kind to);
 
   static void install_fork_handlers();
@@ -132,7 +135,9 @@ class Runtime
 
   std::mutex join_mutex_;
   std::atomic<bool> joined_{false};
+  std::atomic<bool> leaving_{false};  ///< from before its files go
   bool left_ = false;
+  bool is_registered_ = false;  ///< has a record, context_.ticket, joining or live
   Settings settings_;
   Permissions permissions_;
   std::unique_ptr<Registry> registry_;

@@ -251,6 +251,7 @@ class FailpointTest : public testing::Test
     EXPECT_EQ(next.wait(), 0);
     const std::string path = "/dev/shm/agnocast_registry." + own_domain();
     EXPECT_FALSE(file_exists(path)) << path;
+    EXPECT_FALSE(file_exists(path + ".lock")) << path;
   }
 
   Tally* tally_ = nullptr;

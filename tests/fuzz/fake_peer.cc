@@ -21,7 +21,7 @@ WindowSetting FakeRegistry::window() const
   return window_setting;
 }
 
-Result<ProcessTicket> FakeRegistry::add_process(const IsUsableSlot&, const MakeProcess&)
+Result<ProcessTicket> FakeRegistry::begin_join(const IsUsableSlot&, const std::string&)
 {
   return Failure{FailureKind::usage, "not here"};
 }

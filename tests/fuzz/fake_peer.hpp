@@ -23,9 +23,13 @@ class FakeRegistry final : public Registry
 
   [[nodiscard]] bool is_gone() const override { return false; }
   [[nodiscard]] bool is_broken() const override { return false; }
+  [[nodiscard]] bool is_removed() const override { return false; }
   [[nodiscard]] WindowSetting window() const override;
   [[nodiscard]] Permissions permissions() const override { return {}; }
-  Result<ProcessTicket> add_process(const IsUsableSlot&, const MakeProcess&) override;
+  void sweep() override {}
+  Result<ProcessTicket> begin_join(const IsUsableSlot&, const std::string&) override;
+  Status finish_join(const ProcessTicket&) override { return Nothing{}; }
+  void remove_if_empty() override {}
   void remove_process(const ProcessTicket&) override {}
   bool recover(const PeerIdentity&) override { return false; }
   Result<EndpointTicket> add_endpoint(const ProcessTicket&, const EndpointRequest&) override

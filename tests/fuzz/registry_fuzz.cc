@@ -30,6 +30,7 @@ void make(agnocast_registry& registry)
     process.pid = static_cast<std::int32_t>(100 + i);
     std::snprintf(process.name, sizeof process.name, "%u", 100 + i);
     agnocast_ledger_add_process(&ledger, i, &process, &added);
+    agnocast_ledger_finish_process(&ledger, added.index, added.id);
     for (std::uint32_t topic = 0; topic < 2; ++topic) {
       agnocast_ledger_endpoint endpoint = {};
       endpoint.kind = 1 + i % 2;

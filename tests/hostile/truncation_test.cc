@@ -196,6 +196,7 @@ TEST_F(Truncation, ARegistryThatIsFilledWithGarbageKeepsWhatIsConnected)
   leave(*reader);
   leave(*publisher);
   ::unlink(registry_path().c_str());
+  ::unlink((registry_path() + ".lock").c_str());
 }
 
 volatile sig_atomic_t own_handler_called = 0;

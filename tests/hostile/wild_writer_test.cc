@@ -201,13 +201,14 @@ TEST_F(WildWriter, ARegistryThatIsWrittenAtRandomEndsNobodysProcess)
 TEST_F(WildWriter, ALockOnTheRegistryThatIsNeverGivenBackIsAnErrorThatNamesItsHolder)
 {
   Process keeper([](Channel& channel) {
-    const int fd = ::open(registry_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    const std::string path = registry_path() + ".lock";
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     struct flock lock = {};
     lock.l_type = F_WRLCK;
     require(::fcntl(fd, F_SETLK, &lock) == 0, "the lock");
     channel.say("locked");
     channel.hear();
-    ::unlink(registry_path().c_str());
+    ::unlink(path.c_str());
   });
   ASSERT_EQ(keeper.hear(), "locked");
   const std::string said = in_process([] { return outcome_of_joining(); });

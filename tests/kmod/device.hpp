@@ -79,13 +79,19 @@ class Member
   [[nodiscard]] int error() const { return error_; }
   [[nodiscard]] const agnocast_registry& pages() const { return *pages_; }
 
-  int add_process(std::uint32_t slot, const std::string& name)
+  int begin_process(std::uint32_t slot, const std::string& name)
   {
     agnocast_process_args args = {};
     args.domain = domain_;
     args.slot = slot;
     std::snprintf(args.name, sizeof args.name, "%s", name.c_str());
     return Device().call(AGNOCAST_ADD_PROCESS_CMD, &args);
+  }
+  int finish_process() { return Device().call(AGNOCAST_FINISH_PROCESS_CMD, &domain_); }
+  int add_process(std::uint32_t slot, const std::string& name)
+  {
+    const int error = begin_process(slot, name);
+    return error != 0 ? error : finish_process();
   }
   int add_endpoint(const std::string& topic, agnocast_ticket_args& ticket,
                    unsigned long command = AGNOCAST_ADD_PUBLISHER_CMD,

@@ -234,6 +234,33 @@ TEST(Member, CannotTakeASlotThatIsTakenOrNone)
   EXPECT_EQ(member.add_process(6, "6"), 0);
 }
 
+TEST(Member, ThatJoinsHasItsSlotAndIsNotSeenUntilItIsLive)
+{
+  const std::uint32_t domain = fresh_domain();
+  Member watching(domain);
+  const auto joining = std::make_unique<Process>([=](Channel& channel) {
+    Member member(domain);
+    agnocast_ticket_args ticket = {};
+    require(member.finish_process() == ENOENT, "there is nothing to finish");
+    require(member.begin_process(5, "5") == 0, "it joins");
+    require(member.add_endpoint("/early", ticket) == ENOENT, "it has no endpoints yet");
+    channel.say("joining");
+    channel.hear();
+    require(member.finish_process() == 0, "it is live");
+    require(member.finish_process() == ENOENT, "once");
+    channel.say("live");
+    channel.hear();
+  });
+  ASSERT_EQ(joining->hear(), "joining");
+  EXPECT_EQ(watching.processes(), 0U);
+  EXPECT_EQ(watching.begin_process(5, "5"), EBUSY);
+  joining->say("go on");
+  ASSERT_EQ(joining->hear(), "live");
+  EXPECT_EQ(watching.processes(), 1U);
+  joining->say("end");
+  EXPECT_EQ(joining->wait(), 0);
+}
+
 TEST(Member, IsRefusedATopicOfAnotherType)
 {
   Member member(fresh_domain());

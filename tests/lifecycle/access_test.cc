@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "agnocast/introspection.hpp"
 #include "lifecycle/lifecycle.hpp"
 
 namespace agnocast::test {
@@ -197,6 +198,81 @@ TEST_F(Access, ADeathInADomainOfSeveralUsersDoesNotStopTheOthers)
   leave(*second);
 }
 
+// What another user's dead domain costs: nothing.
+class DeadDomain : public Access, public testing::WithParamInterface<const char*>
+{
+};
+
+TEST_P(DeadDomain, OfAnotherUserLocksNobodyOut)
+{
+  auto dead = user_process(first_user, {group_->gr_gid}, GetParam());
+  ASSERT_EQ(dead->hear(), "nothing thrown");
+  dead->kill();
+  ASSERT_TRUE(file_exists(registry_path())) << "or there is nothing to test";
+
+  const std::string theirs = registry_path() + "@" + std::to_string(second_user);
+  auto second = user_process(second_user, {group_->gr_gid}, "owner");
+  ASSERT_EQ(second->hear(), "nothing thrown");
+  EXPECT_TRUE(file_exists(theirs));
+  EXPECT_EQ(in_process([] {
+              become(second_user, {});
+              const std::string outcome = outcome_of_joining();
+              return outcome + ", beside " +
+                     std::to_string(DomainView().snapshot().processes.size() - 1);
+            }),
+            "nothing thrown, beside 1")
+    << "all processes of that user are in one domain";
+
+  // Whoever comes now meets the user who lives.
+  auto own = user_process(first_user, {}, "owner");
+  EXPECT_TRUE(contains(own->hear(), {"RegistryError", "belongs to another user"}));
+  leave(*own);
+  leave(*second);
+  EXPECT_FALSE(file_exists(theirs));
+  EXPECT_FALSE(file_exists(theirs + ".lock"));
+
+  auto again = user_process(first_user, {}, "owner");
+  EXPECT_EQ(again->hear(), "nothing thrown");
+  leave(*again);
+  EXPECT_FALSE(file_exists(registry_path()));
+  EXPECT_EQ(remains_of(dead->pid()), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Accesses, DeadDomain, testing::Values("owner", "group:users", "all"),
+                         [](const auto& test) {
+                           return std::string(test.param).substr(0, 5) == "group" ? "group"
+                                                                                  : test.param;
+                         });
+
+TEST_F(Access, TheRegistryOfADeadProcessOfTheGroupIsBegunAnew)
+{
+  auto dead = user_process(first_user, {group_->gr_gid}, "group:users");
+  ASSERT_EQ(dead->hear(), "nothing thrown");
+  dead->kill();
+  auto second = user_process(second_user, {group_->gr_gid}, "group:users");
+  ASSERT_EQ(second->hear(), "nothing thrown");
+  auto first = user_process(first_user, {group_->gr_gid}, "group:users");
+  ASSERT_EQ(first->hear(), "nothing thrown");
+  expect_both_directions(*first, *second);
+  leave(*second);
+  leave(*first);
+}
+
+TEST_F(Access, WhatADeadProcessOfAnotherUserLeftIsListedAsSuch)
+{
+  auto dead = user_process(first_user, {}, "owner");
+  ASSERT_EQ(dead->hear(), "nothing thrown");
+  dead->kill();
+  const std::string said = in_process([] {
+    become(second_user, {});
+    std::string text = std::to_string(DomainView().snapshot().processes.size()) + " processes,";
+    for (const std::string& file : find_leftovers()) text += " " + file;
+    return text;
+  });
+  EXPECT_TRUE(contains(said, {"0 processes", area_path(dead->pid()), registry_path() + " ",
+                              registry_path() + ".lock"}));
+}
+
 // What this process may do to a file of /dev/shm: r read, w write, t truncate, x replace by a file
 // of its own, u unlink. Truncating is tried with the size that the file has.
 std::string rights_on_file(const std::string& path)
@@ -364,11 +440,11 @@ TEST_F(Access, NamesThatAnotherUserHasTakenAreAvoided)
   }
 }
 
-TEST_F(Access, ARegistryThatAnotherUserHasPutThereIsRefused)
+TEST_F(Access, ARegistryThatAnotherUserHasPutThereIsPassedOverOrRefused)
 {
   const std::string name = registry_path().substr(std::string("/dev/shm/").size());
   const std::pair<Squatter, std::vector<std::string>> cases[] = {
-    {Squatter::file, {"RegistryError", "belongs to user 2002", "admits everybody"}},
+    {Squatter::file, {"nothing thrown"}},  // nobody lives in it
     {Squatter::fifo, {"RegistryError", "no regular file", "remove it"}},
     {Squatter::symbolic_link, {"RegistryError", "no regular file", "remove it"}}};
   for (const auto& [kind, parts] : cases) {
@@ -384,6 +460,17 @@ TEST_F(Access, ARegistryThatAnotherUserHasPutThereIsRefused)
     EXPECT_TRUE(contains(said, parts));
     EXPECT_EQ(::unlink(registry_path().c_str()), 0);
   }
+  in_process([&] {
+    become(second_user, {});
+    squat(Squatter::file, name + ".lock");
+    return std::string("squats");
+  });
+  EXPECT_EQ(in_process([] {
+              become(first_user, {});
+              return outcome_of_joining();
+            }),
+            "nothing thrown");
+  EXPECT_EQ(::unlink((registry_path() + ".lock").c_str()), 0);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <ctime>
 #include <memory>
 
 #include "lifecycle/lifecycle.hpp"
@@ -144,6 +145,26 @@ TEST(StartStop, WhatAProcessLeftThatDiedWhileItJoinedIsRemovedByTheNextJoinerOfA
   EXPECT_EQ(remains_of(pid), "");
   busy.say("end");
   EXPECT_EQ(busy.wait(), 0);
+}
+
+TEST(StartStop, IdsOfARegistryThatIsMadeAnewAreNewWhateverTheClockOfTheDaySays)
+{
+  std::uint64_t last = 0;
+  for (int round = 0; round < 3; ++round) {
+    const std::uint64_t id = std::stoull(in_process([] {
+      Node node("member");
+      const auto publisher = node.create_publisher<Report>("/ids", QoS(1));
+      const DomainSnapshot domain = DomainView().snapshot();
+      require(domain.processes.size() == 1 && domain.endpoints.size() == 1, "a domain of one");
+      return std::to_string(std::max(domain.processes[0].id, domain.endpoints[0].id));
+    }));
+    EXPECT_GT(id, last);
+    last = id;
+  }
+  timespec since_boot = {};
+  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  // Not of the clock of the day, which may be set back between two registries.
+  EXPECT_LT(last, (static_cast<std::uint64_t>(since_boot.tv_sec) + 1) * 1'000'000'000);
 }
 
 TEST(StartStop, AProcessThatOnlyBorrowsLeavesNothing)

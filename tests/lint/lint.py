@@ -205,6 +205,22 @@ def locks(tree):
                 yield name, number, "os::ShortLock is the lock here"
 
 
+LOCK_NAME = re.compile(r'\bregistry_lock_name\s*\(|agnocast_registry\S*\.lock|"\.lock')
+LOCK_OPENERS = {"src/memory/names.hpp", "src/registry/registry_lock.cc"}
+
+
+def registry_lock(tree):
+    """Nobody but RegistryLock opens the registry's lock: a close would drop it for the whole process."""
+    for name, lines in tree.below("src", "include", "examples", "bench", "cli", suffixes=CODE):
+        if name in LOCK_OPENERS or "_test." in name:
+            continue
+        for number, line in enumerate(lines, 1):
+            code = line.split("//")[0]
+            following = "\n".join(lines[number - 1 : number + 5])
+            if LOCK_NAME.search(code) and re.search(r"\bf?open\w*\s*\(|stream\b", following):
+                yield name, number, "opens the registry's lock, or seems to: only RegistryLock may"
+
+
 def formatted(tree):
     """clang-format-14 has nothing to change."""
     tool = shutil.which("clang-format-14")
@@ -242,7 +258,9 @@ def readme(tree):
             yield "README.md", number, f"{found.group(1)} differs from what is shown here"
 
 
-CHECKS = [rooms, licences, sizes, marks, machine_paths, atomics, locks, readme, formatted]
+CHECKS = [
+    rooms, licences, sizes, marks, machine_paths, atomics, locks, readme, registry_lock, formatted
+]
 
 
 def run(root, quiet=False):
@@ -270,6 +288,7 @@ FLAWS = {
     atomics: {"src/topic/a.cc": HEAD + "void f() { store_release(word, 1); }\n"},
     locks: {"src/hook/a.cc": HEAD + "void f() { while (taken.exchange(true)) g(); }\n"},
     readme: {"README.md": "<!-- examples/a.cc -->\n```cpp\nint f();\n```\n"},
+    registry_lock: {"cli/a.cc": HEAD + 'int f = open(registry_lock_name("/a"), 0);\n'},
     formatted: {"src/os/a.cc": HEAD + "int  f ( );\n"},
 }
 

@@ -1,12 +1,14 @@
-/* The registry's records: processes that join, add an endpoint of the same or of different topics, remove
- * it and leave, each of which may be killed before any store; readers without a lock; cleaning up after the dead by the
+/* The registry's records: processes that join in two steps, add an endpoint of the same or of different topics,
+ * remove it and leave, each of which may be killed before any store; readers without a lock; cleaning up after the dead by the
  * next to join and by a survivor; records and slots that are used again.
  *
- * Mirrors   agnocast_ledger_add_process, add_endpoint, remove_endpoint, remove_process, drop_endpoint
- *           (src/ledger/ledger.c); UserRegistry::add_process, recover, recover_dead (src/registry/
- *           user_registry.cc); RegistryPages::endpoints, process (src/registry/pages.cc);
+ * Mirrors   agnocast_ledger_add_process, finish_process, add_endpoint, remove_endpoint, remove_process,
+ *           drop_endpoint (src/ledger/ledger.c); UserRegistry::begin_join, finish_join, recover, recover_dead,
+ *           recover_joining (src/registry/user_registry*.cc); RegistryPages::endpoints, process (src/registry/pages.cc);
  *           refresh_if_changed of PublisherCore and SubscriptionCore (src/topic/). The record lock is
- *           the kernel's: it drops when its holder is killed.
+ *           the kernel's: it drops when its holder is killed, or closes a descriptor of that file (which
+ *           only BUG_LOOK_DROPS_THE_LOCK does). That a process which joins lives is the kernel's
+ *           word too: the lock on its area's file.
  * Property  What a reader believes is one endpoint's record, whole. A slot is never given to a process
  *           while its owner lives, and no living process loses its record. A survivor that looks
  *           again whenever the topic's generation moved misses no endpoint that was registered before
@@ -24,7 +26,11 @@
 #endif
 #define NOBODY 255
 
-typedef process_record { bit live; byte id };
+#define FREE 0
+#define LIVE 1
+#define JOINING 2
+
+typedef process_record { byte state; byte id };
 typedef endpoint_record { bit live; byte id; bit topic; byte slot; byte process_id };
 process_record processes[2];
 endpoint_record endpoints[2];
@@ -77,7 +83,7 @@ inline remove_process(the_slot)
 {
 #ifdef BUG_SLOT_FREED_BEFORE_ITS_ENDPOINTS
   removed = processes[the_slot].id;
-  store(processes[the_slot].live = 0);
+  store(processes[the_slot].state = FREE);
 #else
   removed = processes[the_slot].id;
 #endif
@@ -96,10 +102,16 @@ inline remove_process(the_slot)
   od;
   e = 0;
 #ifndef BUG_SLOT_FREED_BEFORE_ITS_ENDPOINTS
-  store(processes[the_slot].live = 0);
+  store(processes[the_slot].state = FREE);
 #endif
   removed = 0
 }
+
+#ifdef BUG_JOINING_SLOT_IS_FREE
+#define IS_FREE(i) (processes[i].state != LIVE)
+#else
+#define IS_FREE(i) (processes[i].state == FREE)
+#endif
 
 inline recover_dead()
 {
@@ -107,7 +119,10 @@ inline recover_dead()
   do
   :: s < 2 ->
     if
-    :: processes[s].live && !alive[owner_of[processes[s].id]] -> remove_process(s)
+    :: processes[s].state != FREE && !alive[owner_of[processes[s].id]] -> remove_process(s)
+#ifdef BUG_JOINING_TAKEN_FOR_DEAD
+    :: processes[s].state == JOINING -> remove_process(s)
+#endif
     :: else
     fi;
     s++
@@ -120,24 +135,30 @@ proctype joiner(byte me)
 {
   byte s = 0, e = 0, removed = 0, slot = 0, id = 0, index = 0, endpoint_id = 0;
 
-  take_lock();
+  take_lock(); /* begin_join */
   recover_dead();
   if
-  :: !processes[0].live -> slot = 0
-  :: processes[0].live && !processes[1].live -> slot = 1
+  :: IS_FREE(0) -> slot = 0
+  :: !IS_FREE(0) && IS_FREE(1) -> slot = 1
   :: else -> drop_lock(); goto no_slot
   fi;
   atomic { id = next_id; owner_of[id] = me }
   store(next_id++);
   atomic {
-    assert(!processes[slot].live || !alive[owner_of[processes[slot].id]]);
+    assert(processes[slot].state == FREE || !alive[owner_of[processes[slot].id]]);
     store(processes[slot].id = id)
   }
-  store(processes[slot].live = 1);
+  store(processes[slot].state = JOINING);
+  drop_lock();
+
+  /* builds what it has; others come and go */
+  take_lock(); /* finish_join */
+  assert(processes[slot].state == JOINING && processes[slot].id == id);
+  store(processes[slot].state = LIVE);
   drop_lock();
 
   take_lock(); /* add_endpoint */
-  assert(processes[slot].live && processes[slot].id == id);
+  assert(processes[slot].state == LIVE && processes[slot].id == id);
   do
   :: index < endpoints_end && endpoints[index].live -> index++
   :: else -> break
@@ -188,7 +209,7 @@ proctype joiner(byte me)
   :: true -> skip
   fi;
   take_lock(); /* leave */
-  assert(processes[slot].live && processes[slot].id == id);
+  assert(processes[slot].state == LIVE && processes[slot].id == id);
   remove_process(slot);
   drop_lock();
 no_slot:
@@ -220,7 +241,7 @@ inline read_endpoints()
       fi;
       slot = endpoints[e].slot;
       if
-      :: processes[slot].live -> process = processes[slot].id
+      :: processes[slot].state == LIVE -> process = processes[slot].id
       :: else -> goto next
       fi;
       if
@@ -278,24 +299,24 @@ proctype survivor()
       assert(KNOWS(0) && KNOWS(1));
       must[0] = 0; must[1] = 0
     }
-  :: atomic { processes[0].live && !alive[owner_of[processes[0].id]] -> dead = processes[0].id; s = 0 };
+  :: atomic { processes[0].state == LIVE && !alive[owner_of[processes[0].id]] -> dead = processes[0].id; s = 0 };
     goto recover
-  :: atomic { processes[1].live && !alive[owner_of[processes[1].id]] -> dead = processes[1].id; s = 1 };
+  :: atomic { processes[1].state == LIVE && !alive[owner_of[processes[1].id]] -> dead = processes[1].id; s = 1 };
 recover:
     take_lock();
     if
 #ifndef BUG_RECOVERED_BY_SLOT_ALONE
-    :: !processes[s].live || processes[s].id != dead -> skip
+    :: processes[s].state != LIVE || processes[s].id != dead -> skip
 #endif
-    :: else -> assert(!processes[s].live || !alive[owner_of[processes[s].id]]); remove_process(s)
+    :: else -> assert(processes[s].state == FREE || !alive[owner_of[processes[s].id]]); remove_process(s)
     fi;
     drop_lock();
     dead = 0; s = 0
   :: atomic { gone == JOINERS && !moved && lock == NOBODY &&
-              (!processes[0].live || alive[owner_of[processes[0].id]]) &&
-              (!processes[1].live || alive[owner_of[processes[1].id]]) } -> break
+              (processes[0].state != LIVE || alive[owner_of[processes[0].id]]) &&
+              (processes[1].state != LIVE || alive[owner_of[processes[1].id]]) } -> break
   od;
-  assert(!processes[0].live && !processes[1].live);
+  assert(processes[0].state != LIVE && processes[1].state != LIVE);
   do
   :: e < endpoints_end -> assert(!endpoints[e].live); e++
   :: else -> break
@@ -321,6 +342,20 @@ init
     :: i < JOINERS -> alive[i] = 1; run joiner(i); i++
     :: else -> break
     od;
-    run survivor()
+    run survivor();
+#ifdef BUG_LOOK_DROPS_THE_LOCK
+    run looker()
+#endif
   }
 }
+
+#ifdef BUG_LOOK_DROPS_THE_LOCK
+/* Another thread of the first joiner looks at the domain, and closes what it has opened. */
+proctype looker()
+{
+  if
+  :: atomic { lock == 0 -> lock = NOBODY }
+  :: skip /* did so while nobody had it */
+  fi
+}
+#endif

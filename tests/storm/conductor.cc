@@ -350,7 +350,9 @@ void Conductor::judge_end()
   }
   if (::waitpid(-1, nullptr, WNOHANG) != -1 || errno != ECHILD) fail("processes are left");
   const std::string registry = "/dev/shm/agnocast_registry." + std::to_string(domain_);
-  if (::access(registry.c_str(), F_OK) == 0) fail("the registry is left: " + registry);
+  for (const std::string& file : {registry, registry + ".lock"}) {
+    if (::access(file.c_str(), F_OK) == 0) fail("the registry is left: " + file);
+  }
   const std::string left = test::remains_in(domain_, all_started(), {}, began_at_);
   if (!left.empty()) fail("left after the end: " + left);
 }

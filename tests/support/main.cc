@@ -19,7 +19,10 @@ namespace {
 std::string own_objects()
 {
   static const std::string domain = std::to_string(1'000'000 + ::getpid());
-  std::vector<std::string> files{"agnocast_registry." + domain};
+  std::vector<std::string> files;
+  for (const std::string end : {"", ".lock", "@2001", "@2002", "@2003"}) {
+    files.push_back("agnocast_registry." + domain + end);
+  }
   std::string found;
   for (const pid_t pid : agnocast::test::started_processes()) {
     const std::string id = std::to_string(pid);

@@ -1,0 +1,99 @@
+// Files that are removed from /dev/shm under those who use them, as systemd-logind does when a
+// user's last session ends.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include <sys/mman.h>
+
+#include "hostile/attacker.hpp"
+
+namespace agnocast::test {
+namespace {
+
+std::unique_ptr<Process> process_on(const std::string& own, const std::string& other)
+{
+  return std::make_unique<Process>([=](Channel& channel) {
+    const Complaints complaints;
+    Node node("process");
+    auto publisher = node.create_publisher<Flat>(own, QoS(10));
+    auto subscription = node.create_subscription<Flat>(other, QoS(10));
+    channel.say("here");
+    while (const auto order = channel.hear()) {
+      if (*order == "leave") return;
+      if (*order == "connected") {
+        channel.say(eventually([&] { return subscription->publisher_count() == 1; }) ? "yes"
+                                                                                     : "no");
+      } else if (*order == "complaints" || *order == "complaints so far") {
+        // The control thread looks by itself.
+        eventually([&] { return complaints.count("RemoveIPC=no") != 0 || *order != "complaints"; });
+        channel.say(std::to_string(complaints.count("RemoveIPC=no")) + " of " +
+                    std::to_string(complaints.count("agnocast: ")));
+      } else if (*order == "create") {
+        channel.say(outcome_of([&] { node.create_publisher<Flat>("/new", QoS(1)); }));
+      } else if (*order == "take") {
+        const auto message = await_message(*subscription);
+        channel.say(message && is_whole(*message) ? "whole" : "broken");
+      } else {
+        channel.say(outcome_of([&] { publish_flat(*publisher, std::stoull(*order)); }));
+      }
+    }
+  });
+}
+
+std::string ask(Process& process, const std::string& order)
+{
+  process.say(order);
+  return process.hear();
+}
+
+TEST(Removed, FilesLeaveTheConnectedAloneAndEachProcessSaysSoOnce)
+{
+  auto first = process_on("/one", "/two");
+  ASSERT_EQ(first->hear(), "here");
+  auto second = process_on("/two", "/one");
+  ASSERT_EQ(second->hear(), "here");
+  ASSERT_EQ(ask(*first, "connected"), "yes");
+  ASSERT_EQ(ask(*second, "connected"), "yes");
+  std::vector<std::string> files{registry_path(), registry_path() + ".lock"};
+  for (const auto& process : {std::cref(*first), std::cref(*second)}) {
+    files.push_back(area_path(process.get().pid()));
+    files.push_back("/dev/shm/agnocast_doorbell@" + std::to_string(process.get().pid()));
+  }
+  for (const std::string& file : files) ASSERT_EQ(::unlink(file.c_str()), 0) << file;
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    EXPECT_EQ(ask(*first, std::to_string(i)), "nothing thrown");
+    EXPECT_EQ(ask(*second, "take"), "whole");
+  }
+  EXPECT_EQ(ask(*first, "complaints"), "1 of 1");
+  EXPECT_EQ(ask(*second, "complaints"), "1 of 1");
+  EXPECT_TRUE(contains(ask(*first, "create"), {"RegistryError", "removed", "restart"}));
+  // A world of its own, which those who have lost theirs do not disturb.
+  EXPECT_EQ(in_process([] { return outcome_of_joining(); }), "nothing thrown");
+  auto next = process_on("/one", "/two");
+  EXPECT_EQ(next->hear(), "here");
+  for (const auto& process : {std::ref(*first), std::ref(*second)}) {
+    process.get().say("leave");
+    EXPECT_EQ(process.get().wait(), 0);
+  }
+  EXPECT_EQ(ask(*next, "create"), "nothing thrown");
+  EXPECT_EQ(ask(*next, "complaints so far"), "0 of 0");
+  next->say("leave");
+  EXPECT_EQ(next->wait(), 0);
+  EXPECT_FALSE(file_exists(registry_path()));
+}
+
+TEST(Removed, AProcessThatLeavesRemovesItsFilesItselfAndSaysNothing)
+{
+  const int said = ::memfd_create("said", MFD_CLOEXEC);
+  for (int round = 0; round < 50; ++round) {
+    Process process([said](Channel&) {
+      require(::dup2(said, STDERR_FILENO) >= 0, "standard error into a file");
+      require(outcome_of_joining() == "nothing thrown", "joins");
+    });
+    EXPECT_EQ(process.wait(), 0);
+  }
+  EXPECT_EQ(::lseek(said, 0, SEEK_END), 0);
+  ::close(said);
+}
+
+}  // namespace
+}  // namespace agnocast::test
