@@ -138,7 +138,6 @@ void Conductor::let_all_end()
   const auto is_left = [](const Process& process) { return process.pid != 0; };
   while (std::any_of(processes_.begin(), processes_.end(), is_left)) {
     reap();
-    if (!failures_.empty()) break;
     if (look_for_hangs()) break;
     std::this_thread::sleep_for(5ms);
   }
@@ -176,7 +175,7 @@ bool Conductor::run()
   const std::uint64_t end = began_ns_ + static_cast<std::uint64_t>(plan_.seconds * 1e9);
   while (now_ns() < end) {
     reap();
-    if (has_found() || look_for_hangs()) break;
+    if ((has_found() && !plan_.keep_going) || look_for_hangs()) break;
     for (std::size_t i = 0; i < processes_.size(); ++i) {
       if (processes_[i].pid == 0) start(i);
     }
