@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -146,15 +147,17 @@ void Conductor::let_all_end()
 
 void Conductor::judge_remains()
 {
-  if (has_found()) {
-    // They were killed: the next that joins would remove what they left.
-    std::printf("what is left in /dev/shm is not judged\n");
+  const std::string registry = "/dev/shm/agnocast_registry." + std::to_string(domain_);
+  const std::string left = test::remains_in(domain_, pids_, {}, began_at_);
+  if (!has_found()) {
+    if (::access(registry.c_str(), F_OK) == 0) fail("the registry is left: " + registry);
+    if (!left.empty()) fail("left after the end: " + left);
     return;
   }
-  const std::string registry = "/dev/shm/agnocast_registry." + std::to_string(domain_);
-  if (::access(registry.c_str(), F_OK) == 0) fail("the registry is left: " + registry);
-  const std::string left = test::remains_in(domain_, pids_, {}, began_at_);
-  if (!left.empty()) fail("left after the end: " + left);
+  // Who crashed or was killed leaves things for the next that joins, and here nobody will.
+  ::unlink(registry.c_str());
+  std::istringstream paths(left);
+  for (std::string path; std::getline(paths, path);) ::unlink(path.c_str());
 }
 
 std::uint64_t Conductor::total(Count what) const
