@@ -131,7 +131,8 @@ void look_for_blocks(Actor& actor)
   std::size_t left = 0;
   do {
     left = shared_heap_statistics().used_blocks;
-    if (left == 0) return;
+    // Once something was found there is no telling.
+    if (left == 0 || actor.world.board->findings_count.load() != 0) return;
     actor.doing("wait for its blocks");
     std::this_thread::sleep_for(5ms);
   } while (now_ns() < deadline);
@@ -179,11 +180,15 @@ void on_crash(int signal)
 
 void watch_for_crashes()
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they tell it better
+#ifdef AGNOCAST_SANITIZED
+  constexpr bool is_sanitized = true;
+#else
+  constexpr bool is_sanitized = false;
+#endif
+  if (is_sanitized) return;  // sanitizers tell it better
   void* warm[2];
   ::backtrace(warm, 2);  // loads what it needs now, not in the handler
   for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(signal, on_crash);
-#endif
 }
 
 int act(std::size_t process, std::uint64_t seed)

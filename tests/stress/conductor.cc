@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -138,7 +139,6 @@ void Conductor::let_all_end()
   const auto is_left = [](const Process& process) { return process.pid != 0; };
   while (std::any_of(processes_.begin(), processes_.end(), is_left)) {
     reap();
-    if (!failures_.empty()) break;
     if (look_for_hangs()) break;
     std::this_thread::sleep_for(5ms);
   }
@@ -147,15 +147,17 @@ void Conductor::let_all_end()
 
 void Conductor::judge_remains()
 {
-  if (has_found()) {
-    // They were killed: the next that joins would remove what they left.
-    std::printf("what is left in /dev/shm is not judged\n");
+  const std::string registry = "/dev/shm/agnocast_registry." + std::to_string(domain_);
+  const std::string left = test::remains_in(domain_, pids_, {}, began_at_);
+  if (!has_found()) {
+    if (::access(registry.c_str(), F_OK) == 0) fail("the registry is left: " + registry);
+    if (!left.empty()) fail("left after the end: " + left);
     return;
   }
-  const std::string registry = "/dev/shm/agnocast_registry." + std::to_string(domain_);
-  if (::access(registry.c_str(), F_OK) == 0) fail("the registry is left: " + registry);
-  const std::string left = test::remains_in(domain_, pids_, {}, began_at_);
-  if (!left.empty()) fail("left after the end: " + left);
+  // Who crashed or was killed leaves things for the next that joins, and here nobody will.
+  ::unlink(registry.c_str());
+  std::istringstream paths(left);
+  for (std::string path; std::getline(paths, path);) ::unlink(path.c_str());
 }
 
 std::uint64_t Conductor::total(Count what) const
@@ -176,7 +178,7 @@ bool Conductor::run()
   const std::uint64_t end = began_ns_ + static_cast<std::uint64_t>(plan_.seconds * 1e9);
   while (now_ns() < end) {
     reap();
-    if (has_found() || look_for_hangs()) break;
+    if ((has_found() && !plan_.keep_going) || look_for_hangs()) break;
     for (std::size_t i = 0; i < processes_.size(); ++i) {
       if (processes_[i].pid == 0) start(i);
     }

@@ -23,6 +23,7 @@ struct Plan
   std::uint64_t seed = 0;
   std::uint32_t patience_s = 30;
   bool hands_over_loans = true;
+  bool keep_going = false;
 };
 
 class Conductor

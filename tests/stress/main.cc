@@ -23,6 +23,7 @@ int main(int argc, char** argv)
     ->capture_default_str();
   app.add_flag("!--no-handed-over-loans", plan.hands_over_loans,
                "Let no thread fill or drop another thread's loan");
+  app.add_flag("--keep-going", plan.keep_going, "Do not end at the first finding");
   CLI11_PARSE(app, argc, argv);
   agnocast::stress::Conductor conductor(plan);
   return conductor.run() ? 0 : 1;

@@ -24,12 +24,9 @@ using Clock = std::chrono::steady_clock;
 namespace {
 std::vector<pid_t> started;
 
-// Not in its forked children.
-const pid_t tester = ::getpid();
-
 void progress()
 {
-  if (note_progress != nullptr && ::getpid() == tester) note_progress();
+  if (note_progress != nullptr) note_progress();
 }
 }  // namespace
 
@@ -99,6 +96,7 @@ Process::Process(const std::function<void(Channel&)>& body)
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("no fork");
   if (pid_ == 0) {
+    note_progress = nullptr;  // a system call that a test in the child may not expect
     ::close(down[1]);
     ::close(up[0]);
     ::signal(SIGPIPE, SIG_IGN);
