@@ -23,5 +23,3 @@ endif()
 add_test(NAME stress.smoke COMMAND agnocast_stress --seconds 4)
 add_test(NAME stress COMMAND agnocast_stress --seconds 60 CONFIGURATIONS Stress)
 set_tests_properties(stress.smoke stress PROPERTIES LABELS "stress;agnocast_stress" TIMEOUT 400)
-# It finds the faults that issue 13 names until they are mended: this line goes then.
-set_tests_properties(stress.smoke stress PROPERTIES DISABLED TRUE)
