@@ -1,6 +1,6 @@
 # Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 foreach(test audit verification message_types message_memory message_traits delivery_matrix topology qos executor callback_safety
-        stopping real_time wait_set hold_limit_race loan loan_threads large_message private_scope allocation_family lifetime steady_state)
+        stopping real_time wait_set hold_limit_race loan loan_threads large_message private_scope library_memory control_part allocation_family lifetime steady_state)
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/process/${test}_test.cc)
     agnocast_process_test(${test}_test process/${test}_test.cc)
   endif()
