@@ -43,6 +43,7 @@ class AGNOCAST_PUBLIC Node
   std::shared_ptr<Publisher<T>> create_publisher(std::string_view topic, const QoS& qos,
                                                  const PublisherOptions& options = {})
   {
+    const PrivateHeapScope in_private;  // a loan may be open
     return std::make_shared<Publisher<T>>(*this, topic, qos, options);
   }
   template <class T>
@@ -57,6 +58,7 @@ class AGNOCAST_PUBLIC Node
   std::shared_ptr<Subscription<T>> create_subscription(std::string_view topic, const QoS& qos,
                                                        const SubscriptionOptions& options = {})
   {
+    const PrivateHeapScope in_private;
     return std::make_shared<Subscription<T>>(*this, topic, qos, options);
   }
   template <class T>
@@ -73,6 +75,7 @@ class AGNOCAST_PUBLIC Node
                                                          Callback&& callback,
                                                          const SubscriptionOptions& options = {})
   {
+    const PrivateHeapScope in_private;
     return std::make_shared<Subscription<T>>(*this, topic, qos, std::forward<Callback>(callback),
                                              options);
   }

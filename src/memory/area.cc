@@ -4,9 +4,9 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 
 #include "base/atomic.hpp"
 #include "os/failpoint.hpp"
@@ -25,6 +25,11 @@ constexpr std::int64_t deaf_sleep_ns = 5'000'000;
 std::string in_megabytes(std::uint64_t bytes)
 {
   return std::to_string((bytes + 999'999) / 1'000'000) + " MB";
+}
+
+std::string in_kilobytes(std::uint64_t bytes)
+{
+  return std::to_string((bytes + 999) / 1'000) + " kB";
 }
 
 }  // namespace
@@ -241,37 +246,66 @@ bool Area::secure_heap(std::size_t end) noexcept
   return true;
 }
 
+std::uint64_t Area::take_control(std::size_t bytes)
+{
+  const std::lock_guard lock(control_mutex_);
+  const std::uint64_t offset = control_.allocate(bytes);
+  const std::uint64_t end = offset + ControlSpace::rounded(bytes);
+  if (offset == 0) return 0;
+  if (end > control_secured_) {
+    const std::uint64_t whole_steps = std::min<std::uint64_t>(
+      (end + control_step - 1) / control_step * control_step, AGNOCAST_GUARD);
+    if (!secure(control_secured_, whole_steps - control_secured_)) {
+      control_.give_back(offset, bytes);
+      return 0;
+    }
+    control_secured_ = whole_steps;
+  }
+  if (end > control_extent()) control_end_.store(end, std::memory_order_relaxed);
+  return offset;
+}
+
 std::uint64_t Area::allocate_control(std::size_t bytes)
 {
-  const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, AGNOCAST_CACHE_LINE));
-  const std::lock_guard lock(control_mutex_);
-  std::uint64_t offset = 0;
-  if (auto& free = control_free_[size]; !free.empty()) {
-    offset = free.back();
-    free.pop_back();
-  } else {
-    if (control_end_ + size > AGNOCAST_GUARD) return 0;
-    if (control_end_ + size > control_secured_) {
-      const std::uint64_t end = std::min<std::uint64_t>(
-        (control_end_ + size + control_step - 1) / control_step * control_step, AGNOCAST_GUARD);
-      if (!secure(control_secured_, end - control_secured_)) return 0;
-      control_secured_ = end;
-    }
-    offset = control_end_;
-    control_end_ += size;
-  }
+  const std::uint64_t offset = take_control(bytes);
+  if (offset == 0) return 0;
   // Word by word: a peer with a stale pointer may look at the words meanwhile.
   auto* words = at<std::uint64_t>(offset);
-  for (std::size_t i = 0; i < size / sizeof(std::uint64_t); ++i)
+  for (std::size_t i = 0; i < ControlSpace::rounded(bytes) / sizeof(std::uint64_t); ++i)
     store_relaxed(words[i], std::uint64_t{0});
   return offset;
 }
 
-void Area::free_control(std::uint64_t offset, std::size_t bytes)
+void Area::free_control(std::uint64_t offset, std::size_t bytes) noexcept
 {
-  const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, AGNOCAST_CACHE_LINE));
   const std::lock_guard lock(control_mutex_);
-  control_free_[size].push_back(offset);
+  control_.give_back(offset, bytes);
+}
+
+Failure Area::control_failure(const std::string& what, std::size_t bytes)
+{
+  std::uint64_t free = 0;
+  std::uint64_t largest = 0;
+  {
+    const std::lock_guard lock(control_mutex_);
+    free = control_.free_bytes();
+    largest = control_.largest_free();
+  }
+  std::string text = "no room for " + what + ": it takes " + in_kilobytes(bytes);
+  if (largest >= ControlSpace::rounded(bytes)) {
+    text +=
+      ", and /dev/shm is full: enlarge it with 'mount -o remount,size=<size> /dev/shm' (docker: "
+      "--shm-size), or remove what is not needed";
+  } else {
+    text += " of the control part of this process's area, which has " + in_kilobytes(free) +
+            " free of " + in_kilobytes(AGNOCAST_GUARD - AGNOCAST_CONTROL) +
+            (free >= ControlSpace::rounded(bytes)
+               ? ", but no more than " + in_kilobytes(largest) + " in one piece"
+               : std::string()) +
+            ": choose smaller depths and hold_limits, or destroy publishers and subscriptions that "
+            "are not needed";
+  }
+  return {FailureKind::resource, std::move(text)};
 }
 
 std::uint32_t Area::take_waiter()

@@ -9,21 +9,22 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "abi/area_layout.h"
 #include "base/atomic.hpp"
 #include "base/result.hpp"
+#include "memory/control_space.hpp"
 #include "memory/names.hpp"
 #include "memory/window.hpp"
 #include "os/bus_guard.hpp"
 #include "os/file.hpp"
+#include "os/short_lock.hpp"
 
 namespace agnocast::internal {
 
@@ -73,16 +74,22 @@ class Area
   /// Backs the first `end` bytes of the heap with memory. False if there is no more.
   bool secure_heap(std::size_t end) noexcept;
 
-  /// Zeroed memory for rings and the like, on a cache line of its own. Offset 0 if there is none.
+  /// Zeroed memory for rings and the like, of whole cache lines. Offset 0 if there is none; then
+  /// control_failure() says why.
   std::uint64_t allocate_control(std::size_t bytes);
-  void free_control(std::uint64_t offset, std::size_t bytes);
+  void free_control(std::uint64_t offset, std::size_t bytes) noexcept;
+  /// Why there is no room for `what` ("another publisher"), and what to do.
+  [[nodiscard]] Failure control_failure(const std::string& what, std::size_t bytes);
   template <class T>
   [[nodiscard]] T* at(std::uint64_t offset) const noexcept
   {
     return reinterpret_cast<T*>(base_ + offset);
   }
   /// Bytes of the control part that were ever handed out, from the start of the area.
-  [[nodiscard]] std::size_t control_extent() const noexcept { return control_end_; }
+  [[nodiscard]] std::size_t control_extent() const noexcept
+  {
+    return control_end_.load(std::memory_order_relaxed);
+  }
 
   /// A wait set's index, or AGNOCAST_NO_WAITER if all are taken.
   std::uint32_t take_waiter();
@@ -120,6 +127,7 @@ class Area
   Status map(AreaRequest& request);
   Status make_doorbell(const AreaRequest& request);
   bool secure(std::uint64_t offset, std::size_t bytes) noexcept;
+  std::uint64_t take_control(std::size_t bytes);
 
   std::byte* base_ = nullptr;
   agnocast_doorbell* doorbell_ = nullptr;
@@ -132,10 +140,13 @@ class Area
   os::BusGuard area_guard_, bell_guard_;
   os::Descriptor file_;  ///< only until finish()
 
-  std::mutex control_mutex_;
-  std::uint64_t control_end_ = AGNOCAST_CONTROL;
+  /// Read by a thread that forks, without the lock; relaxed, since what is handed out meanwhile is
+  /// of no use to the child.
+  std::atomic<std::uint64_t> control_end_{AGNOCAST_CONTROL};
+
+  os::ShortLock control_mutex_;  ///< guards all below
+  ControlSpace control_{AGNOCAST_CONTROL, AGNOCAST_GUARD};
   std::uint64_t control_secured_ = AGNOCAST_CONTROL;
-  std::map<std::size_t, std::vector<std::uint64_t>> control_free_;  ///< by size, a power of two
   std::vector<bool> waiters_taken_ = std::vector<bool>(AGNOCAST_WAITERS, false);
 };
 

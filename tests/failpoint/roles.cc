@@ -177,10 +177,11 @@ void forker_role(Tally& tally, Channel&)
   publish(*publisher, 1);
   auto loan = publisher->borrow_loaned_message();
   fill(*loan, 2, 100);
+  const Sample& in_loan = *loan;
   const pid_t child = ::fork();
   require(child >= 0, "a fork");
   if (child == 0) {
-    look_at(tally, *ipc_shared_ptr<const Sample>(loan));
+    look_at(tally, in_loan);
     Node own("victim_child");
     auto subscription = own.create_subscription<Sample>("/steady", QoS(4));
     WaitSet wait_set;
