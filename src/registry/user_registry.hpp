@@ -44,6 +44,7 @@ class UserRegistry final : public PagedRegistry
   Result<ProcessTicket> add_process(const IsUsableSlot& is_usable,
                                     const MakeProcess& make) override;
   void remove_process(const ProcessTicket& ticket) override;
+  [[nodiscard]] bool may_be_there(const PeerIdentity& process) const override;
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                       const EndpointRequest& request) override;
@@ -56,6 +57,7 @@ class UserRegistry final : public PagedRegistry
     change({agnocast_ledger_remove_endpoint, ticket});
   }
   bool settle() noexcept override;
+  [[nodiscard]] bool is_settled() const noexcept override { return changes_.is_empty(); }
 
  private:
   /// The registry's lock, held while it lives.

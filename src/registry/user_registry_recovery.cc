@@ -59,16 +59,19 @@ void UserRegistry::remove_process(const ProcessTicket& ticket)
   AGNOCAST_FAILPOINT("leave.registry_unlinked");
 }
 
+bool UserRegistry::may_be_there(const PeerIdentity& process) const
+{
+  const auto& record = pages_.raw()->processes[process.slot];
+  // Pairs with the ledger's store of the state.
+  return load_acquire(record.state) == AGNOCAST_LIVE &&
+         load_relaxed(record.id) == process.process_id;
+}
+
 bool UserRegistry::recover(const PeerIdentity& process)
 {
   auto locked = lock(false);
   if (!locked) return false;
-  const auto& record = pages_.raw()->processes[process.slot];
-  // Pairs with the ledger's store of the state.
-  if (load_acquire(record.state) != AGNOCAST_LIVE ||
-      load_relaxed(record.id) != process.process_id) {
-    return true;
-  }
+  if (!may_be_there(process)) return true;
   const RemainsReport remains = examine_area(process.process);
   const bool is_of_another = remains.is_of_another(process.process_id);
   const std::uint64_t here = os::pid_namespace();

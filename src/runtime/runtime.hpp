@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "agnocast/export.hpp"
@@ -114,7 +115,9 @@ class Runtime
   Result<std::string> make_process(std::uint32_t slot);
   Result<std::string> free_name();
   void announce(const PublisherCore& publisher);
+  void keep_destructor(void (*destroy)(void*, const void*));
 
+  static void install_exit_handler();
   static void install_fork_handlers();
   static void before_fork();
   static void after_fork_in_parent();
@@ -138,7 +141,6 @@ class Runtime
   ControlThread control_thread_;
   Context context_;
   std::uint64_t pid_namespace_ = 0;
-  Once queue_said_;
 
   std::mutex mutex_;  ///< guards the lists
   std::vector<std::weak_ptr<PublisherCore>> publishers_;
@@ -146,6 +148,7 @@ class Runtime
   std::vector<std::weak_ptr<SubscriptionCore>> subscriptions_;
   std::vector<std::weak_ptr<WaitSetCore>> wait_sets_;
   std::vector<std::shared_ptr<PublisherCore>> retired_publishers_;
+  std::set<void (*)(void*, const void*)> kept_destructors_;
 
   /// Private copies of what the area held when fork() was called, for the child.
   struct Copy

@@ -93,10 +93,16 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void reclaim_retired() noexcept;
   /// Frees what no subscription needs. Returns how many messages that were.
   std::size_t reclaim_early();
-  /// For the control thread: reclaim_early(), unless there was a loan or a publish since the last
-  /// call. Who publishes reclaims by itself, and must not find the lock taken by a thread that the
-  /// machine has put aside. False if no message is left to free.
-  bool reclaim_if_idle();
+  enum class Look {
+    empty,       ///< no message is left to free
+    in_use,      ///< it lent or published since the last look, and reclaims by itself
+    waits,       ///< there are messages, and all are wanted or held
+    has_unheld,  ///< reclaim_early() would free some, or find out more
+  };
+  /// For the control thread: what there is to do for reclaim_early(). Runs nothing of the user's
+  /// and waits for nobody but the lock, which it leaves to a publisher that is in use: that must
+  /// not find it taken by a thread that the machine has put aside.
+  Look look_if_idle();
 
   /// Gives subscriptions that were there first a moment (at most 50 ms) to connect to a publisher
   /// that publishes and leaves at once; they find what is unread once they have its area mapped.
@@ -158,6 +164,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   bool add_peer(const EndpointView& view, std::vector<Peer>& peers);
   void keep_unlisted_holders(std::vector<Peer>& peers);
   void look_who_needs_care() noexcept;
+  void drop_gone_holders();
+  [[nodiscard]] bool wants_oldest(Peer& peer) const;
   bool wait_for_room(std::unique_lock<os::ShortLock>& lock);
   [[nodiscard]] std::uint64_t slowest_cursor(bool blocking_only);
   const agnocast_connection* find_connection(Peer& peer) const;
@@ -185,6 +193,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::atomic<std::uint64_t> uses_{0};
   std::atomic<bool> needs_care_{false};  ///< somebody unreachable or unlisted: written as uses_
   std::uint64_t uses_seen_ = 0;          ///< by the control thread, its own
+  std::uint64_t empty_since_use_ = ~std::uint64_t{0};  ///< the same: no message was left then
 
   os::ShortLock mutex_;  ///< guards all below, and the writing side of the ring
   std::uint64_t ring_offset_ = 0;
@@ -209,6 +218,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
   Once unreachable_said_;
   std::vector<Peer> peers_;
+  std::size_t in_the_way_ = 0;        ///< place in peers_ of one that wanted the oldest message
   std::vector<Retired> retired_;      ///< has room for all that is live: retiring does not allocate
   std::vector<std::uint64_t> holds_;  ///< scratch of gather_holds
 };

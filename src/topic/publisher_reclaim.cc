@@ -22,11 +22,23 @@ void PublisherCore::retire_oldest()
   AGNOCAST_FAILPOINT("retire.tail_moved");
 }
 
+bool PublisherCore::wants_oldest(Peer& peer) const
+{
+  if (peer.depth == 0 || tail_ > head_ || peer.area->is_gone()) return false;
+  const agnocast_connection* connection = find_connection(peer);
+  // Pairs with the store in Connection::take, after the hold was set.
+  return connection != nullptr && load_seq_cst(connection->cursor) <= tail_;
+}
+
 // Retires what no subscription will take any more, if no newcomer may ask for it either.
 void PublisherCore::retire_read()
 {
   if (setup_.endpoint.durability != AGNOCAST_VOLATILE && !closed_) return;
-  const std::uint64_t wanted = slowest_cursor(false);
+  // As long as the one that stood in the way last time still does, the others do not matter.
+  if (in_the_way_ < peers_.size() && wants_oldest(peers_[in_the_way_])) return;
+  in_the_way_ = 0;
+  while (in_the_way_ < peers_.size() && !wants_oldest(peers_[in_the_way_])) ++in_the_way_;
+  const std::uint64_t wanted = in_the_way_ < peers_.size() ? tail_ : slowest_cursor(false);
   while (tail_ <= head_ && tail_ < wanted && unreachable_.empty()) retire_oldest();
 }
 
@@ -124,6 +136,14 @@ void PublisherCore::say_unreachable()
               "' frees no messages until a subscriber can be looked at: " + unreachable_why_);
 }
 
+void PublisherCore::drop_gone_holders()
+{
+  std::erase_if(peers_, [&](Peer& peer) {
+    return peer.is_unlisted && (peer.area->is_gone() || find_connection(peer) == nullptr);
+  });
+  look_who_needs_care();
+}
+
 std::size_t PublisherCore::reclaim_early()
 {
   // Those that died before we could look at them; the others may be reachable by now.
@@ -137,10 +157,7 @@ std::size_t PublisherCore::reclaim_early()
     {
       const std::lock_guard lock(mutex_);
       refresh_if_changed();
-      std::erase_if(peers_, [&](Peer& peer) {
-        return peer.is_unlisted && (peer.area->is_gone() || find_connection(peer) == nullptr);
-      });
-      look_who_needs_care();
+      drop_gone_holders();
       retire_read();
       if (!retired_.empty()) collect_unheld(unheld);
     }
@@ -163,13 +180,29 @@ void PublisherCore::look_who_needs_care() noexcept
   needs_care_.store(any, std::memory_order_relaxed);
 }
 
-bool PublisherCore::reclaim_if_idle()
+PublisherCore::Look PublisherCore::look_if_idle()
 {
   const std::uint64_t uses = uses_.load(std::memory_order_relaxed);
   const bool is_idle = std::exchange(uses_seen_, uses) == uses;
-  if (!is_idle && !needs_care_.load(std::memory_order_relaxed)) return true;
-  reclaim_early();
-  return retained_count() != 0;
+  const bool needs_care = needs_care_.load(std::memory_order_relaxed);
+  if (!is_idle && !needs_care) return Look::in_use;
+  if (uses == empty_since_use_ && !needs_care) return Look::empty;
+  const std::lock_guard lock(mutex_);
+  refresh_if_changed();
+  drop_gone_holders();
+  if (!unreachable_.empty()) return Look::has_unheld;
+  retire_read();
+  if (live_count() == 0 && retired_.empty()) {
+    empty_since_use_ = uses;
+    return Look::empty;
+  }
+  const auto is_held = [&](const Retired& retired) {
+    return std::find(holds_.begin(), holds_.end(), retired.sequence) != holds_.end();
+  };
+  return !retired_.empty() && gather_holds() &&
+             !std::all_of(retired_.begin(), retired_.end(), is_held)
+           ? Look::has_unheld
+           : Look::waits;
 }
 
 }  // namespace agnocast::internal

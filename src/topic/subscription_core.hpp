@@ -67,6 +67,12 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   /// those that are dead. True if there are any left to try.
   bool retry_unreachable();
 
+  /// Whether there is anything for it; takes no lock.
+  [[nodiscard]] bool has_unreachable() const noexcept
+  {
+    return has_unreachable_.load(std::memory_order_relaxed);
+  }
+
   /// For the control thread: lets go of publishers whose areas are broken.
   void drop_broken();
 
