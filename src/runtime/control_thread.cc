@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "base/atomic.hpp"
 #include "base/log.hpp"
@@ -49,13 +50,13 @@ Status ControlThread::start(Runtime& runtime, Area& area, const Setup& setup)
   stop_ = false;
   scheduling_failure_ = {};
   store_release(running_, 0u);  // pairs with the load below
-  look_at_ns_ = scan_at_ns_ = 0;
+  looked_at_ns_ = look_at_ns_ = scan_at_ns_ = 0;
   seen_peers_ = 0;
   dead_count_ = 0;
   workers_.schedule(setup.scheduling);
   const std::string name = queue_name(area.process());
-  const bool has_queue = queue_.open(name, sizeof(agnocast_announcement),
-                                     setup.permissions.shared & 0666, setup.permissions.group);
+  has_queue_ = queue_.open(name, sizeof(agnocast_announcement), setup.permissions.shared & 0666,
+                           setup.permissions.group);
   const int queue_error = errno;
   AGNOCAST_FAILPOINT("join.queue_opened");
   if (!thread_.start("agnocast", [this, scheduling = setup.scheduling] { run(scheduling); })) {
@@ -66,7 +67,7 @@ Status ControlThread::start(Runtime& runtime, Area& area, const Setup& setup)
                                             os::error_text(error) +
                                             "; raise the limit of threads ('ulimit -u')"};
   }
-  if (!has_queue) {
+  if (!has_queue_) {
     static Once said;
     if (said.first()) {
       log_warning("no message queue " + name + ": " + os::error_text(queue_error) +
@@ -159,7 +160,7 @@ void ControlThread::open_descriptors()
     if (queue_.is_open()) epoll_.add(queue_.descriptor(), queue_key);
     seen_peers_ = 0;
   }
-  if (queue_.check() || !queue_.reopen(queue_name(area_->process()))) return;
+  if (queue_.check() || !has_queue_ || !queue_.reopen(queue_name(area_->process()))) return;
   epoll_.add(queue_.descriptor(), queue_key);
   receive_announcements();
 }
@@ -167,9 +168,8 @@ void ControlThread::open_descriptors()
 int ControlThread::timeout_ms()
 {
   const std::int64_t now = os::monotonic_ns();
-  const bool can_be_told = epoll_.is_open() && queue_.is_open();
-  std::int64_t until =
-    now + (can_be_told && !has_unwatched_peer_ ? longest_sleep_ms : unwatched_period_ms) * ms_in_ns;
+  const bool is_told = epoll_.is_open() && !has_unwatched_peer_;
+  std::int64_t until = now + (is_told ? longest_sleep_ms : unwatched_period_ms) * ms_in_ns;
   until = std::min(until, look_at_ns_);
   if (dead_count_ != 0) {
     for (const auto& [id, watch] : watches_) {
@@ -185,12 +185,20 @@ void ControlThread::work(const os::Epoll::Ready& ready)
   if (std::find(ready.keys.begin(), keys_end, queue_key) != keys_end || !epoll_.is_open()) {
     receive_announcements();
   }
+  if (ready.woken) look_soon();
   const std::int64_t now = os::monotonic_ns();
-  const bool must_look = ready.woken || now >= look_at_ns_;
   if (seen_peers_ != runtime_->context().peers->version() || now >= scan_at_ns_) watch_peers();
   look_for_deaths(ready);
   clean_up_after_dead();
-  if (must_look) look(ready.woken);
+  if (now >= look_at_ns_) look();
+}
+
+// Not at once, if the last look was a moment ago: what is idle is told by two looks some time
+// apart.
+void ControlThread::look_soon()
+{
+  look_at_ns_ = std::min(look_at_ns_, looked_at_ns_ + shortest_look_ms * ms_in_ns);
+  must_look_again_ = true;
 }
 
 void ControlThread::receive_announcements()
@@ -216,10 +224,11 @@ void ControlThread::refresh_subscriptions()
   for (const auto& subscription : runtime_->subscriptions()) subscription->refresh_if_changed();
 }
 
-void ControlThread::look(bool was_poked)
+void ControlThread::look()
 {
-  bool has_found = was_poked;
+  bool has_found = std::exchange(must_look_again_, false);
   bool may_find = workers_.relieve();
+  if (!queue_.is_open()) refresh_subscriptions();  // nobody can announce anything
   for (const auto& publisher : runtime_->publishers()) {
     using Look = PublisherCore::Look;
     const Look state = publisher->look_if_idle();
@@ -235,7 +244,8 @@ void ControlThread::look(bool was_poked)
   look_period_ms_ = has_found  ? shortest_look_ms
                     : may_find ? std::min(2 * look_period_ms_, longest_sleep_ms)
                                : longest_sleep_ms;
-  look_at_ns_ = os::monotonic_ns() + look_period_ms_ * ms_in_ns;
+  looked_at_ns_ = os::monotonic_ns();
+  look_at_ns_ = looked_at_ns_ + look_period_ms_ * ms_in_ns;
 }
 
 // For tools: relaxed, since nothing is decided by these. True if they have changed.

@@ -75,7 +75,8 @@ class ControlThread
   void work(const os::Epoll::Ready& ready);
   void receive_announcements();
   void refresh_subscriptions();
-  void look(bool was_poked);
+  void look_soon();
+  void look();
   bool tell_figures();
   bool look_at_registry();
 
@@ -97,6 +98,7 @@ class ControlThread
   os::Thread thread_;
   os::Epoll epoll_;
   os::Queue queue_;
+  bool has_queue_ = false;  ///< there is one, whether its descriptor is ours or not
   Workers workers_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> park_{false};
@@ -109,6 +111,8 @@ class ControlThread
   bool has_unwatched_peer_ = false;
   std::size_t dead_count_ = 0;  ///< watches in state dead
   int look_period_ms_ = 50;
+  bool must_look_again_ = false;   ///< the next look is followed by another one soon
+  std::int64_t looked_at_ns_ = 0;  ///< when the last look was
   std::int64_t look_at_ns_ = 0;
   std::int64_t scan_at_ns_ = 0;  ///< when the words of all peers are looked at
 

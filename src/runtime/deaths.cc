@@ -144,7 +144,7 @@ void ControlThread::note_deaths(const std::vector<std::uint64_t>& dead)
   // publishers go.
   refresh_subscriptions();
   runtime_->ring_own_doorbells();
-  look_at_ns_ = 0;
+  look_soon();
 }
 
 // Each process at a time of its own, so that one does it and the others find it done: the more of
@@ -193,7 +193,7 @@ void ControlThread::clean_up_after_dead()
   AGNOCAST_FAILPOINT("death.cleaned");
   refresh_subscriptions();
   runtime_->ring_own_doorbells();
-  look_at_ns_ = 0;
+  look_soon();
 }
 
 void ControlThread::recover(const std::vector<PeerIdentity>& dead)
