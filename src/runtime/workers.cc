@@ -25,6 +25,7 @@ void Workers::schedule(const os::Scheduling& scheduling)
 {
   const std::lock_guard lock(mutex_);
   scheduling_ = scheduling;
+  running_.reserve(threads_max + 1);  // where no thread can be had, the control thread's own
 }
 
 void Workers::add(const void* key, Runs runs, std::function<void()> job)
@@ -67,11 +68,9 @@ bool Workers::start_thread()
 void Workers::work()
 {
   std::unique_lock lock(mutex_);
-  const os::Scheduling scheduling = scheduling_;
-  lock.unlock();
-  // What cannot be had any more was had when the control thread asked for the same.
-  static_cast<void>(os::schedule_this_thread(scheduling));
-  lock.lock();
+  // It does not change once there are threads. What cannot be had any more was had when the control
+  // thread asked for the same.
+  static_cast<void>(os::schedule_this_thread(scheduling_));
   for (;;) {
     if (!jobs_.empty()) {
       run_one(lock);
@@ -89,10 +88,10 @@ void Workers::run_one(std::unique_lock<std::mutex>& lock)
 {
   Job job = std::move(jobs_.front());
   jobs_.pop_front();
-  const auto running = std::make_shared<Running>(Running{job.key, job.runs, os::monotonic_ns()});
-  running_.push_back(running);
+  const Running running{job.key, job.runs, os::monotonic_ns()};
+  running_.push_back(&running);  // there is room
   lock.unlock();
-  const void* const outer = std::exchange(own_job, running.get());
+  const void* const outer = std::exchange(own_job, &running);
   try {
     job.run();
   } catch (const std::bad_alloc&) {  // the next look asks for it again
@@ -100,14 +99,14 @@ void Workers::run_one(std::unique_lock<std::mutex>& lock)
   job.run = nullptr;  // what it kept alive goes here, outside of the lock
   own_job = outer;
   lock.lock();
-  std::erase(running_, running);
+  std::erase(running_, &running);
   has_ended_.notify_all();
 }
 
 bool Workers::runs_user_code() const noexcept
 {
   return std::any_of(running_.begin(), running_.end(), [](const auto& running) {
-    return running->runs == Runs::user_code && running.get() != own_job;
+    return running->runs == Runs::user_code && running != own_job;
   });
 }
 

@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -60,7 +59,7 @@ class Workers
   std::condition_variable has_work_, has_ended_;
   os::Scheduling scheduling_;
   std::deque<Job> jobs_;
-  std::vector<std::shared_ptr<Running>> running_;
+  std::vector<const Running*> running_;  ///< on the stacks of the threads
   std::size_t threads_ = 0;
   std::size_t idle_ = 0;
   bool user_code_ended_ = false;
