@@ -92,8 +92,8 @@ class AGNOCAST_PUBLIC PublisherBase
   [[nodiscard]] std::uint64_t moved_count() const noexcept;
   /// Frees what no subscription needs any more, now instead of at the next loan: every volatile
   /// message that all connected subscriptions have read and none holds. Returns how many. The
-  /// control thread does the same every 50 ms while there are messages, and looks for new ones
-  /// every 200 ms. Destructors run in the calling thread.
+  /// library does the same on a thread of its own for a publisher that pauses, within a second.
+  /// Destructors run in the calling thread.
   std::size_t reclaim();
 
  protected:
@@ -115,8 +115,8 @@ class AGNOCAST_PUBLIC PublisherBase
 /// Thread safety: all functions may be called from any thread. Cost of publish(): independent of
 /// the size of the message and, while no subscriber sleeps, free of system calls and allocations;
 /// it looks at one shared record for each subscription. What it retires is reclaimed by the next
-/// borrow_loaned_message(), which runs the destructors, or by the control thread. It takes a lock
-/// that only other publishes on the same object contend for.
+/// borrow_loaned_message(), which runs the destructors, or by a thread of the library. It takes a
+/// lock that only other publishes on the same object contend for.
 template <class T>
 class Publisher : public PublisherBase
 {

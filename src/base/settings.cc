@@ -1,6 +1,7 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "base/settings.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstdlib>
@@ -14,7 +15,7 @@ namespace {
 
 Failure bad(const std::string& variable, const std::string& value, const std::string& wanted)
 {
-  return {FailureKind::setting, variable + "='" + value + "' cannot be used: " + wanted};
+  return bad_setting(variable, value, wanted);
 }
 
 // Digits only (base 10), or 0x and hexadecimal digits: no sign, no blanks, no rest.
@@ -139,13 +140,66 @@ Status read_window(Settings& settings)
   return Nothing{};
 }
 
+Status read_thread_priority(Settings& settings)
+{
+  const char* text = std::getenv("AGNOCAST_THREAD_PRIORITY");
+  if (text == nullptr || *text == 0 || std::strcmp(text, "normal") == 0) return Nothing{};
+  const std::string value = text;
+  if (value.starts_with("fifo:")) {
+    const auto priority = parse_number(value.substr(5));
+    if (priority && *priority >= 1 && *priority <= 99) {
+      settings.thread_fifo_priority = static_cast<int>(*priority);
+      return Nothing{};
+    }
+  } else if (value.starts_with("nice:")) {
+    const bool is_negative = value.substr(5, 1) == "-";
+    const auto nice = parse_number(value.substr(is_negative ? 6 : 5));
+    if (nice && *nice <= (is_negative ? 20u : 19u)) {
+      settings.thread_nice = is_negative ? -static_cast<int>(*nice) : static_cast<int>(*nice);
+      return Nothing{};
+    }
+  }
+  return bad("AGNOCAST_THREAD_PRIORITY", text,
+             "give 'normal', 'nice:<-20 to 19>' or 'fifo:<1 to 99>'");
+}
+
+Status read_thread_affinity(Settings& settings)
+{
+  const char* text = std::getenv("AGNOCAST_THREAD_AFFINITY");
+  if (text == nullptr || *text == 0 || std::strcmp(text, "all") == 0) return Nothing{};
+  constexpr std::uint64_t cpus_max = 8192;
+  const std::string value = text;
+  for (std::size_t begin = 0; begin <= value.size();) {
+    const std::size_t end = std::min(value.find(',', begin), value.size());
+    const std::string part = value.substr(begin, end - begin);
+    const std::size_t dash = part.find('-');
+    const auto first = parse_number(part.substr(0, dash));
+    const auto last = dash == std::string::npos ? first : parse_number(part.substr(dash + 1));
+    if (!first || !last || *last < *first || *last >= cpus_max) {
+      return bad("AGNOCAST_THREAD_AFFINITY", text,
+                 "give 'all' or numbers of CPUs and ranges of them, such as 0,2-5");
+    }
+    for (std::uint64_t cpu = *first; cpu <= *last; ++cpu) {
+      settings.thread_cpus.push_back(static_cast<int>(cpu));
+    }
+    begin = end + 1;
+  }
+  return Nothing{};
+}
+
 }  // namespace
+
+Failure bad_setting(const std::string& variable, const std::string& value,
+                    const std::string& wanted)
+{
+  return {FailureKind::setting, variable + "='" + value + "' cannot be used: " + wanted};
+}
 
 Result<Settings> read_settings()
 {
   Settings settings;
-  for (auto* read :
-       {read_domain, read_mempool, read_heap, read_access, read_registry, read_window}) {
+  for (auto* read : {read_domain, read_mempool, read_heap, read_access, read_registry, read_window,
+                     read_thread_priority, read_thread_affinity}) {
     if (Status status = read(settings); !status) return std::move(status.failure());
   }
   return settings;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -36,7 +37,14 @@ struct Settings
   Access access = Access::owner;                         ///< AGNOCAST_ACCESS
   std::string access_group;
   Host registry = Host::automatic;  ///< AGNOCAST_REGISTRY
+  int thread_fifo_priority = 0;     ///< AGNOCAST_THREAD_PRIORITY=fifo:<priority>
+  std::optional<int> thread_nice;   ///< AGNOCAST_THREAD_PRIORITY=nice:<value>
+  std::vector<int> thread_cpus;     ///< AGNOCAST_THREAD_AFFINITY; none: all
 };
+
+/// A value that cannot be used, in words.
+Failure bad_setting(const std::string& variable, const std::string& value,
+                    const std::string& wanted);
 
 /// Reads the environment. A value that cannot be used gives a failure that names the variable, the
 /// value and what is allowed.

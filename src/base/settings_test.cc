@@ -91,6 +91,26 @@ TEST(Settings, OfChoiceTakeOnlyWhatTheyOffer)
   EXPECT_EQ(read_settings()->access_group, "users");
 }
 
+TEST(Settings, OfTheThreadsAreAPriorityAndCpus)
+{
+  for (const char* value : {"high", "fifo", "fifo:", "fifo:0", "fifo:100", "fifo:x", "nice:20",
+                            "nice:-21", "nice:", "nice:-", "nice:1.5", "normal:1"}) {
+    expect_refused("AGNOCAST_THREAD_PRIORITY", value);
+  }
+  for (const char* value : {"none", "-1", "1-", "3-1", "0,", ",0", "0,,1", "0-8192", "0 1", "0x"}) {
+    expect_refused("AGNOCAST_THREAD_AFFINITY", value);
+  }
+  EXPECT_EQ(read_settings()->thread_fifo_priority, 0);
+  EXPECT_FALSE(read_settings()->thread_nice);
+  EXPECT_TRUE(read_settings()->thread_cpus.empty());
+  const Variable cpus("AGNOCAST_THREAD_AFFINITY", "7,0,2-4");
+  EXPECT_EQ(read_settings()->thread_cpus, (std::vector<int>{7, 0, 2, 3, 4}));
+  const Variable niceness("AGNOCAST_THREAD_PRIORITY", "nice:-20");
+  EXPECT_EQ(read_settings()->thread_nice, -20);
+  const Variable fifo("AGNOCAST_THREAD_PRIORITY", "fifo:99");
+  EXPECT_EQ(read_settings()->thread_fifo_priority, 99);
+}
+
 TEST(Settings, AWindowHasABaseASizeAndSlotsThatFit)
 {
   for (const char* value :

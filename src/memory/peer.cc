@@ -163,9 +163,10 @@ RemainsReport examine_area(const std::string& process)
 }
 
 void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_id,
-                      const std::vector<std::uint32_t>& occupied)
+                      const std::vector<std::uint32_t>& occupied, std::function<void()> on_change)
 {
   const std::lock_guard lock(mutex_);
+  on_change_ = std::move(on_change);
   window_ = &window;
   by_slot_.assign(window.slots(), {});
   occupants_.assign(by_slot_.size(), nullptr);
@@ -182,7 +183,8 @@ void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_i
   own_->own_ = &own;
 }
 
-Result<std::shared_ptr<PeerArea>> PeerTable::map_elsewhere(const PeerIdentity& identity)
+Result<std::shared_ptr<PeerArea>> PeerTable::map_elsewhere(const PeerIdentity& identity,
+                                                           bool& is_new)
 {
   std::erase_if(elsewhere_, [](const auto& weak) { return weak.expired(); });
   for (const auto& weak : elsewhere_) {
@@ -190,18 +192,36 @@ Result<std::shared_ptr<PeerArea>> PeerTable::map_elsewhere(const PeerIdentity& i
       return area;
     }
   }
-  std::shared_ptr<PeerArea> area(new PeerArea(), [](PeerArea* dropped) {
+  std::shared_ptr<PeerArea> area(new PeerArea(), [this](PeerArea* dropped) {
     dropped->unmap(true);
+    const bool is_of_us = dropped->epoch_ == current_epoch();
     delete dropped;
+    if (is_of_us) changed();
   });
   area->identity_ = identity;
   area->epoch_ = current_epoch();
   if (Status status = area->map(*window_, false); !status) return std::move(status.failure());
   elsewhere_.push_back(area);
+  is_new = true;
   return area;
 }
 
+void PeerTable::changed() noexcept
+{
+  version_.fetch_add(1, std::memory_order_release);  // pairs with version()
+  if (on_change_) on_change_();
+}
+
 Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity, PeerUse use)
+{
+  bool is_new = false;
+  auto area = get_locked(identity, use, is_new);
+  if (is_new) changed();
+  return area;
+}
+
+Result<std::shared_ptr<PeerArea>> PeerTable::get_locked(const PeerIdentity& identity, PeerUse use,
+                                                        bool& is_new)
 {
   // Outlives the lock: if it becomes the last reference, dropping it takes the lock.
   std::shared_ptr<PeerArea> mapped;
@@ -214,7 +234,7 @@ Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity, P
   mapped = by_slot_[identity.slot].lock();
   if (mapped) {
     if (mapped->identity_.process_id == identity.process_id) return mapped;
-    if (use == PeerUse::control) return map_elsewhere(identity);
+    if (use == PeerUse::control) return map_elsewhere(identity, is_new);
     return Failure{FailureKind::resource,
                    "process " + std::to_string(identity.pid) +
                      " cannot be read yet: messages of the dead process " +
@@ -222,7 +242,7 @@ Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity, P
                      ", which had the same slot, are still held here; release them"};
   }
   if (occupied_by_fork_[identity.slot]) {
-    if (use == PeerUse::control) return map_elsewhere(identity);
+    if (use == PeerUse::control) return map_elsewhere(identity, is_new);
     return Failure{FailureKind::usage,
                    "process " + std::to_string(identity.pid) +
                      " cannot be read by this one, which was forked from it or from a process that "
@@ -240,18 +260,21 @@ Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity, P
   occupants_[identity.slot] = area;
   std::shared_ptr<PeerArea> shared(area, [this](PeerArea* dropped) { drop(dropped); });
   by_slot_[identity.slot] = shared;
+  is_new = true;
   return shared;
 }
 
 void PeerTable::drop(PeerArea* area) noexcept
 {
-  if (area->epoch_ == current_epoch()) {
+  const bool is_of_us = area->epoch_ == current_epoch();
+  if (is_of_us) {
     const std::lock_guard lock(mutex_);
     const bool still_there = occupants_[area->identity_.slot] == area;
     area->unmap(still_there);
     if (still_there) occupants_[area->identity_.slot] = nullptr;
   }
   delete area;
+  if (is_of_us) changed();
 }
 
 std::vector<std::shared_ptr<PeerArea>> PeerTable::mapped()

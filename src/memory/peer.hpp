@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -146,9 +147,10 @@ enum class PeerUse { control, messages };
 class PeerTable
 {
  public:
+  /// \p on_change is called, without a lock, whenever an area was mapped or unmapped.
   /// \p occupied: slots at whose addresses a forked process has copies of its forebears' areas.
   void start(const Window& window, const Area& own, std::uint64_t own_id,
-             const std::vector<std::uint32_t>& occupied);
+             const std::vector<std::uint32_t>& occupied, std::function<void()> on_change);
 
   /// The area, mapped now if it was not. Fails if it is gone, forbidden or not what the registry
   /// says; for messages also if the slot's addresses are taken: by messages of a dead process that
@@ -157,12 +159,23 @@ class PeerTable
 
   /// Those that are mapped now, but for the own one.
   std::vector<std::shared_ptr<PeerArea>> mapped();
+  /// Never 0, and another one whenever mapped() gives something else.
+  [[nodiscard]] std::uint64_t version() const noexcept
+  {
+    return version_.load(std::memory_order_acquire);  // pairs with changed()
+  }
 
  private:
-  Result<std::shared_ptr<PeerArea>> map_elsewhere(const PeerIdentity& identity);
+  Result<std::shared_ptr<PeerArea>> get_locked(const PeerIdentity& identity, PeerUse use,
+                                               bool& is_new);
+  Result<std::shared_ptr<PeerArea>> map_elsewhere(const PeerIdentity& identity, bool& is_new);
+  void changed() noexcept;
   void drop(PeerArea* area) noexcept;
 
-  std::mutex mutex_;
+  std::atomic<std::uint64_t> version_{1};
+  std::function<void()> on_change_;
+
+  std::mutex mutex_;  ///< guards all below
   const Window* window_ = nullptr;
   std::shared_ptr<PeerArea> own_;
   std::vector<std::weak_ptr<PeerArea>> by_slot_;

@@ -41,6 +41,7 @@ namespace internal {
 void NodeCore::add_callback(const std::shared_ptr<SubscriptionCore>& subscription,
                             ErasedCallback callback)
 {
+  const LibraryWork work;
   WaitSetCore& waits = wait_set();
   auto spun = std::make_shared<SpunSubscription>();
   spun->subscription = subscription;

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "os/file.hpp"
@@ -26,6 +28,24 @@ namespace agnocast::internal::os {
 /// Becomes readable when the process ends. Closed descriptor if the kernel has no such thing.
 Descriptor watch_process(pid_t pid);
 
+/// How a thread of the library is scheduled.
+struct Scheduling
+{
+  int fifo_priority = 0;    ///< SCHED_FIFO with this priority; 0: SCHED_OTHER
+  std::optional<int> nice;  ///< none: as the program's first thread
+  std::vector<int> cpus;    ///< none: those that the program was started on
+};
+struct SchedulingFailure
+{
+  int error = 0;  ///< 0: all is well
+  bool of_cpus = false;
+};
+/// Gives it to the calling thread, whatever thread started it. What is not the default must
+/// succeed.
+SchedulingFailure schedule_this_thread(const Scheduling& scheduling);
+/// The CPUs that the program was started on, as far as they can still be used: "0-3,6".
+std::string usable_cpus();
+
 /// A thread with all signals blocked but those of its own faults, which ends when `body` returns.
 class Thread
 {
@@ -43,8 +63,13 @@ class Thread
  private:
   pthread_t thread_{};
   bool started_ = false;
-  std::function<void()> body_;
 };
+/// The same for one that nobody waits for.
+bool start_detached(const char* name, std::function<void()> body);
+
+/// The module that the address lies in is not unloaded any more, whatever dlclose() is told. True
+/// also if it could not be unloaded anyway; false if it cannot be found.
+bool pin_module_of(const void* address);
 
 /// Takes `word` as a robust futex of the calling thread: it holds the thread's id from now on, and
 /// the kernel sets FUTEX_OWNER_DIED in it when the thread ends, in whatever way. A thread can hold
@@ -52,8 +77,8 @@ class Thread
 /// is never marked then.
 bool hold_robust(std::uint32_t* word);
 
-/// Readiness of several descriptors. Returns the indexes that are ready (or broken).
-std::vector<std::size_t> wait_readable(const std::vector<int>& descriptors, int timeout_ms);
+/// True if the descriptor is readable (or broken) now.
+bool is_readable(int descriptor);
 
 /// Registers fork handlers once for the process.
 void on_fork(void (*prepare)(), void (*parent)(), void (*child)());

@@ -40,22 +40,29 @@ bool Queue::still_ours() const
          status.st_ino == inode_;
 }
 
+bool Queue::check() noexcept
+{
+  if (!still_ours()) descriptor_ = -1;
+  return is_open();
+}
+
 bool Queue::receive(void* target, std::size_t bytes, std::size_t& got)
 {
-  if (!still_ours()) {
-    descriptor_ = -1;
-    return false;
-  }
+  if (!check()) return false;
   const ssize_t received = ::mq_receive(descriptor_, static_cast<char*>(target), bytes, nullptr);
   if (received < 0) return false;
   got = static_cast<std::size_t>(received);
   return true;
 }
 
-bool Queue::send_to_self(const void* source, std::size_t bytes)
+bool Queue::reopen(const std::string& name)
 {
-  return still_ours() && (::mq_send(descriptor_, static_cast<const char*>(source), bytes, 0) == 0 ||
-                          errno == EAGAIN);
+  const StandardPlaces taken;
+  descriptor_ = above_standard(::mq_open(name.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (descriptor_ < 0 || still_ours()) return descriptor_ >= 0;
+  ::mq_close(descriptor_);  // another's, under our name
+  descriptor_ = -1;
+  return false;
 }
 
 void Queue::close()

@@ -5,14 +5,13 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <cstddef>
 #include <string>
 
 namespace agnocast::internal::os {
 
 /// The receiving end of a queue. Survives that the program closes all its descriptors: it then
-/// touches the number no more.
+/// touches the number no more. For one thread.
 class Queue
 {
  public:
@@ -22,17 +21,19 @@ class Queue
   /// Makes the queue anew. False on failure, with errno.
   bool open(const std::string& name, std::size_t message_bytes, mode_t mode, long group);
   [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+  /// False also if its descriptor is not ours any more; it is forgotten then.
+  bool check() noexcept;
   /// The descriptor to poll, or -1.
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
   /// True if a message was there; its bytes in `got`, which is at most `bytes`.
   bool receive(void* target, std::size_t bytes, std::size_t& got);
-  /// Puts a message into the process's own queue, which wakes the thread that polls it.
-  bool send_to_self(const void* source, std::size_t bytes);
+  /// After the program has closed it: opens the same queue again. False if it is not there.
+  bool reopen(const std::string& name);
   void close();
 
  private:
   [[nodiscard]] bool still_ours() const;
-  std::atomic<int> descriptor_{-1};  ///< read by who wakes the receiver
+  int descriptor_ = -1;
   unsigned long device_ = 0, inode_ = 0;
 };
 

@@ -44,12 +44,15 @@ class KernelRegistry final : public PagedRegistry
   void remove_process(const ProcessTicket& ticket) override;
   /// Nothing to do: it goes with the mapping of its last member.
   void remove_if_empty() override {}
+  /// The kernel has removed its record already; its objects may be there.
+  [[nodiscard]] bool may_be_there(const PeerIdentity&) const override { return true; }
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                       const EndpointRequest& request) override;
   void close_endpoint(const EndpointTicket& ticket) noexcept override;
   void remove_endpoint(const EndpointTicket& ticket) noexcept override;
   bool settle() noexcept override;
+  [[nodiscard]] bool is_settled() const noexcept override { return changes_.is_empty(); }
 
  private:
   /// The domain's turn, had while it lives.

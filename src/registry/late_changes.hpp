@@ -36,6 +36,8 @@ class LateChanges
     }
   }
 
+  [[nodiscard]] bool is_empty() const noexcept { return !has_any_; }
+
   /// Tries again what is left; true if nothing is.
   template <class Make>
   bool settle(const Make& make) noexcept

@@ -102,6 +102,9 @@ class Registry
   virtual void remove_process(const ProcessTicket& ticket) = 0;
   /// Called by a process that has opened the registry and never begun to join.
   virtual void remove_if_empty() = 0;
+  /// False if `process` is certainly not in it any more, with nothing left to clean up. Takes no
+  /// lock.
+  [[nodiscard]] virtual bool may_be_there(const PeerIdentity& process) const = 0;
   /// Removes `process` and its objects if it is dead. True if it is gone now.
   virtual bool recover(const PeerIdentity& process) = 0;
 
@@ -112,6 +115,8 @@ class Registry
   virtual void remove_endpoint(const EndpointTicket& ticket) noexcept = 0;
   /// True if nothing is left to do.
   virtual bool settle() noexcept = 0;
+  /// Whether settle() has nothing to do; takes no lock.
+  [[nodiscard]] virtual bool is_settled() const noexcept = 0;
 
   /// The index of a topic that has endpoints.
   [[nodiscard]] virtual std::optional<std::uint32_t> find_topic(std::string_view name) const = 0;

@@ -50,6 +50,7 @@ class UserRegistry final : public PagedRegistry
   Status finish_join(const ProcessTicket& ticket) override;
   void remove_process(const ProcessTicket& ticket) override;
   void remove_if_empty() override;
+  [[nodiscard]] bool may_be_there(const PeerIdentity& process) const override;
   bool recover(const PeerIdentity& process) override;
   Result<EndpointTicket> add_endpoint(const ProcessTicket& process,
                                       const EndpointRequest& request) override;
@@ -62,6 +63,7 @@ class UserRegistry final : public PagedRegistry
     change({agnocast_ledger_remove_endpoint, ticket});
   }
   bool settle() noexcept override;
+  [[nodiscard]] bool is_settled() const noexcept override { return changes_.is_empty(); }
 
  private:
   /// The registry's lock, held while it lives.

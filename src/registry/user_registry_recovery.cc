@@ -112,14 +112,17 @@ void UserRegistry::remove_if_empty()
   if (auto locked = lock(false)) remove_if_last(**locked);
 }
 
-bool UserRegistry::recover(const PeerIdentity& process)
+bool UserRegistry::may_be_there(const PeerIdentity& process) const
 {
   const auto& record = pages_.raw()->processes[process.slot];
-  const auto is_registered = [&] {
-    // Pairs with the ledger's store of the state.
-    return load_acquire(record.state) == AGNOCAST_LIVE &&
-           load_relaxed(record.id) == process.process_id;
-  };
+  // Pairs with the ledger's store of the state.
+  return load_acquire(record.state) == AGNOCAST_LIVE &&
+         load_relaxed(record.id) == process.process_id;
+}
+
+bool UserRegistry::recover(const PeerIdentity& process)
+{
+  const auto is_registered = [&] { return may_be_there(process); };
   // All who had the area mapped come at once. The first does it; who waits for the lock sees it.
   if (!is_registered()) return true;
   auto locked = lock(false, is_registered);

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "base/atomic.hpp"
 #include "base/log.hpp"
+#include "base/settings.hpp"
 #include "os/failpoint.hpp"
 #include "os/futex.hpp"
 #include "runtime/runtime.hpp"
@@ -15,29 +18,51 @@ namespace agnocast::internal {
 
 namespace {
 
-constexpr int reclaim_period_ms = 50;    // while messages are published and not free
-constexpr int idle_period_ms = 200;      // while there are publishers at all
-constexpr int longest_sleep_ms = 1000;   // a program that closes our queue cannot wake us
+constexpr int shortest_look_ms = 50;
+constexpr int longest_sleep_ms = 1000;   // a program that closes our descriptors cannot wake us
 constexpr int unwatched_period_ms = 50;  // while a peer's death cannot be waited for
+constexpr std::int64_t ms_in_ns = 1'000'000;
+constexpr std::uint64_t queue_key = ~std::uint64_t{0} - 1;
+// States of running_.
+constexpr std::uint32_t runs = 1;
+constexpr std::uint32_t is_parked = 2;
+
+Failure cannot_schedule(const os::SchedulingFailure& failure)
+{
+  const char* const variable =
+    failure.of_cpus ? "AGNOCAST_THREAD_AFFINITY" : "AGNOCAST_THREAD_PRIORITY";
+  const char* const value = std::getenv(variable);
+  return bad_setting(variable, value != nullptr ? value : "",
+                     failure.of_cpus
+                       ? "this process may use the CPUs " + os::usable_cpus()
+                       : os::error_text(failure.error) +
+                           "; give the process CAP_SYS_NICE, or raise 'ulimit -r' (fifo) or "
+                           "'ulimit -e' (nice)");
+}
 
 }  // namespace
 
-Status ControlThread::start(Runtime& runtime, Area& area, const Permissions& permissions)
+Status ControlThread::start(Runtime& runtime, Area& area, const Setup& setup)
 {
   runtime_ = &runtime;
   area_ = &area;
   // An earlier attempt to join may have stopped one.
   stop_ = false;
+  scheduling_failure_ = {};
   store_release(running_, 0u);  // pairs with the load below
-  watches_.clear();
-  has_queue_ = queue_.open(queue_name(area.process()), sizeof(agnocast_announcement),
-                           permissions.shared & 0666, permissions.group);
+  looked_at_ns_ = look_at_ns_ = scan_at_ns_ = 0;
+  seen_peers_ = 0;
+  dead_count_ = 0;
+  workers_.schedule(setup.scheduling);
+  const std::string name = queue_name(area.process());
+  has_queue_ = queue_.open(name, sizeof(agnocast_announcement), setup.permissions.shared & 0666,
+                           setup.permissions.group);
   const int queue_error = errno;
   AGNOCAST_FAILPOINT("join.queue_opened");
-  if (!thread_.start("agnocast", [this] { run(); })) {
+  if (!thread_.start("agnocast", [this, scheduling = setup.scheduling] { run(scheduling); })) {
     const int error = errno;
     queue_.close();
-    os::unlink_queue(queue_name(area.process()));
+    os::unlink_queue(name);
     return Failure{FailureKind::resource, "the control thread of this process cannot be started: " +
                                             os::error_text(error) +
                                             "; raise the limit of threads ('ulimit -u')"};
@@ -45,14 +70,17 @@ Status ControlThread::start(Runtime& runtime, Area& area, const Permissions& per
   if (!has_queue_) {
     static Once said;
     if (said.first()) {
-      log_warning("no message queue " + queue_name(area.process()) + ": " +
-                  os::error_text(queue_error) +
+      log_warning("no message queue " + name + ": " + os::error_text(queue_error) +
                   "; all works without it, but new publishers are mapped when their first message "
                   "is taken (see 'ulimit -q' and /proc/sys/fs/mqueue/queues_max)");
     }
   }
   while (load_acquire(running_) == 0) os::futex_wait(&running_, 0, -1);  // pairs with run()
-  return Nothing{};
+  if (scheduling_failure_.error == 0) return Nothing{};
+  thread_.join();
+  queue_.close();
+  os::unlink_queue(name);
+  return cannot_schedule(scheduling_failure_);
 }
 
 void ControlThread::stop()
@@ -61,9 +89,23 @@ void ControlThread::stop()
   stop_ = true;
   poke();
   thread_.join();
-  for (Watch& watch : watches_) drop_watch(watch);
+  for (auto& [id, watch] : watches_) drop_descriptor(watch);
+  watches_.clear();
+  epoll_.close();
   queue_.close();
   os::unlink_queue(queue_name(area_->process()));
+}
+
+void ControlThread::park()
+{
+  park_ = true;
+  poke();
+  // It may be its own thread that ends the process.
+  const std::int64_t deadline = os::monotonic_ns() + 1000 * ms_in_ns;
+  // Pairs with the store in rest().
+  while (load_acquire(running_) == runs && os::monotonic_ns() < deadline) {
+    os::futex_wait(&running_, runs, deadline);
+  }
 }
 
 void ControlThread::abandon() noexcept
@@ -71,92 +113,95 @@ void ControlThread::abandon() noexcept
   thread_.forget();
 }
 
-void ControlThread::poke()
+void ControlThread::poke() noexcept
 {
-  const char nothing = 0;
-  if (has_queue_ && !queue_.send_to_self(&nothing, 1)) has_queue_ = false;
+  epoll_.wake();
 }
 
-void ControlThread::run()
+void ControlThread::run(const os::Scheduling& scheduling)
 {
-  AGNOCAST_FAILPOINT("join.before_alive");
-  // Pairs with the load in examine_area().
-  if (!os::hold_robust(&area_->header().alive)) store_release(area_->header().unmarked, 1u);
-  AGNOCAST_FAILPOINT("join.alive");
-  store_release(running_, 1u);  // pairs with start()
+  scheduling_failure_ = os::schedule_this_thread(scheduling);
+  const bool may_run = scheduling_failure_.error == 0;
+  if (may_run) {
+    AGNOCAST_FAILPOINT("join.before_alive");
+    // Pairs with the load in examine_area().
+    if (!os::hold_robust(&area_->header().alive)) store_release(area_->header().unmarked, 1u);
+    AGNOCAST_FAILPOINT("join.alive");
+  }
+  store_release(running_, runs);  // pairs with start()
   os::futex_wake_all(&running_);
-  while (!stop_) {
+  while (may_run && !stop_) {
+    if (park_) rest();
     try {
-      wait_for_work();
-      if (!stop_) work();
+      open_descriptors();
+      const os::Epoll::Ready ready = epoll_.wait(timeout_ms());
+      if (!stop_ && !park_) work(ready);
     } catch (const std::bad_alloc&) {
-      os::sleep_ns(std::int64_t{unwatched_period_ms} * 1'000'000);  // there may be memory later
+      os::sleep_ns(unwatched_period_ms * ms_in_ns);  // there may be memory later
     }
   }
 }
 
-void ControlThread::wait_for_work()
+// What this process holds is held until the kernel says that it ended: so the robust word is kept.
+void ControlThread::rest()
 {
-  std::vector<int> descriptors;
-  if (queue_.is_open()) descriptors.push_back(queue_.descriptor());
-  const std::size_t first_watch = descriptors.size();
-  for (const Watch& watch : watches_) descriptors.push_back(watch.descriptor);
-  for (const std::size_t ready : os::wait_readable(descriptors, timeout_ms())) {
-    if (ready >= first_watch) watches_[ready - first_watch].is_ready = true;
-  }
+  store_release(running_, is_parked);  // pairs with the load in park()
+  os::futex_wake_all(&running_);
+  for (;;) os::futex_wait(&running_, is_parked, -1);
 }
 
-void ControlThread::work()
+void ControlThread::open_descriptors()
 {
+  if (!epoll_.check()) {
+    // Which of them are still ours cannot be known now.
+    for (auto& [id, watch] : watches_) watch.descriptor = -1;
+    queue_.check();
+    if (!epoll_.open()) return;
+    if (queue_.is_open()) epoll_.add(queue_.descriptor(), queue_key);
+    seen_peers_ = 0;
+  }
+  if (queue_.check() || !has_queue_ || !queue_.reopen(queue_name(area_->process()))) return;
+  epoll_.add(queue_.descriptor(), queue_key);
   receive_announcements();
-  prepare();
-  watch_new_peers();
-  look_for_deaths();
-  complain_of_broken();
-  complain_of_removed();
-  // One that is ready and means no death is not ours any more, or its number is another's by now:
-  // watched anew in the next round.
-  std::erase_if(watches_, [](Watch& watch) {
-    if (watch.is_ready) drop_watch(watch);
-    return watch.is_ready;
-  });
-  reclaim();
-  tell_figures();
-  retry_unreachable();
-  has_unsettled_ = !runtime_->context().registry->settle();
-}
-
-// For tools: relaxed, since nothing is decided by these.
-void ControlThread::tell_figures()
-{
-  const Heap* const heap = shared_heap.load(std::memory_order_relaxed);
-  if (heap == nullptr) return;  // a moment before the end of the join
-  agnocast_area_header& header = area_->header();
-  store_relaxed(header.heap_used_bytes, std::uint64_t{heap->used_bytes()});
-  store_relaxed(header.heap_peak_bytes, std::uint64_t{heap->peak_bytes()});
-  store_relaxed(header.loans_open, static_cast<std::uint64_t>(std::max(open_windows(), 0)));
-}
-
-void ControlThread::retry_unreachable()
-{
-  has_unreachable_ = false;
-  for (const auto& subscription : runtime_->subscriptions()) {
-    has_unreachable_ = subscription->retry_unreachable() || has_unreachable_;
-  }
-  if (has_unreachable_) runtime_->ring_own_doorbells();
 }
 
 int ControlThread::timeout_ms()
 {
-  int timeout = queue_.is_open() ? longest_sleep_ms : reclaim_period_ms;
-  const auto at_most = [&](int period) { timeout = std::min(timeout, period); };
-  if (has_unwatched_peer_ || has_unreachable_ || has_unsettled_) at_most(unwatched_period_ms);
-  if (has_messages_) {
-    at_most(reclaim_period_ms);
-  } else if (!runtime_->publishers().empty()) {
-    at_most(idle_period_ms);
+  const std::int64_t now = os::monotonic_ns();
+  const bool is_told = epoll_.is_open() && !has_unwatched_peer_;
+  std::int64_t until = now + (is_told ? longest_sleep_ms : unwatched_period_ms) * ms_in_ns;
+  until = std::min(until, look_at_ns_);
+  if (dead_count_ != 0) {
+    for (const auto& [id, watch] : watches_) {
+      if (watch.state == Watch::State::dead) until = std::min(until, watch.clean_up_at_ns);
+    }
   }
-  return timeout;
+  return static_cast<int>(std::max<std::int64_t>(until - now + ms_in_ns - 1, 0) / ms_in_ns);
+}
+
+void ControlThread::work(const os::Epoll::Ready& ready)
+{
+  const auto keys_end = ready.keys.begin() + static_cast<std::ptrdiff_t>(ready.count);
+  if (std::find(ready.keys.begin(), keys_end, queue_key) != keys_end || !epoll_.is_open()) {
+    receive_announcements();
+  }
+  if (ready.woken) {
+    prepare();
+    look_soon();
+  }
+  const std::int64_t now = os::monotonic_ns();
+  if (seen_peers_ != runtime_->context().peers->version() || now >= scan_at_ns_) watch_peers();
+  look_for_deaths(ready);
+  clean_up_after_dead();
+  if (now >= look_at_ns_) look();
+}
+
+// Not at once, if the last look was a moment ago: what is idle is told by two looks some time
+// apart.
+void ControlThread::look_soon()
+{
+  look_at_ns_ = std::min(look_at_ns_, looked_at_ns_ + shortest_look_ms * ms_in_ns);
+  must_look_again_ = true;
 }
 
 void ControlThread::receive_announcements()
@@ -169,141 +214,87 @@ void ControlThread::receive_announcements()
     any =
       any || (bytes == sizeof announcement && announcement.magic == AGNOCAST_ANNOUNCEMENT_MAGIC);
   }
-  has_queue_ = queue_.is_open();
+  if (queue_.is_open()) epoll_.rearm(queue_.descriptor(), queue_key);
   if (!any) return;
   AGNOCAST_FAILPOINT("announce.received");
   // What it says is taken from the registry, not from the message: anybody may write into a queue.
+  prepare();
 }
 
-// Publishers learn who reads, and subscriptions who publishes; on the message path nobody looks.
+// Subscriptions learn who publishes, and publishers who reads; on the message path nobody looks.
 void ControlThread::prepare()
 {
+  for (const auto& subscription : runtime_->subscriptions()) subscription->prepare_if_changed();
   for (const auto& publisher : runtime_->publishers()) publisher->prepare_if_changed();
-  for (const auto& subscription : runtime_->subscriptions()) subscription->prepare_if_changed();
 }
 
-void ControlThread::watch_new_peers()
+void ControlThread::look()
 {
-  const auto peers = runtime_->context().peers->mapped();
-  std::erase_if(watches_, [&](Watch& watch) {
-    const bool mapped = std::any_of(peers.begin(), peers.end(), [&](const auto& peer) {
-      return peer->identity().process_id == watch.process_id;
-    });
-    if (!mapped) drop_watch(watch);
-    return !mapped;
-  });
-  has_unwatched_peer_ = false;
-  for (const auto& peer : peers) {
-    const PeerIdentity& identity = peer->identity();
-    const bool watched = std::any_of(watches_.begin(), watches_.end(), [&](const Watch& watch) {
-      return watch.process_id == identity.process_id;
-    });
-    if (watched || peer->is_dead()) continue;
-    os::Descriptor descriptor;
-    if (identity.pid_namespace == runtime_->pid_namespace() && identity.pid_namespace != 0) {
-      descriptor = os::watch_process(identity.pid);
-    }
-    const auto status = descriptor ? os::status_of(descriptor.get()) : std::nullopt;
-    if (!status) {
-      has_unwatched_peer_ = true;
-      continue;
-    }
-    watches_.reserve(watches_.size() + 1);  // before the descriptor is let go
-    watches_.push_back({identity.process_id, descriptor.release(), status->device, status->inode});
+  bool has_found = std::exchange(must_look_again_, false);
+  bool may_find = workers_.relieve();
+  if (!queue_.is_open()) prepare();  // nobody can announce anything
+  for (const auto& publisher : runtime_->publishers()) {
+    using Look = PublisherCore::Look;
+    const Look state = publisher->look_if_idle();
+    has_found = has_found || state == Look::in_use || state == Look::has_unheld;
+    may_find = may_find || state == Look::waits;
+    if (state != Look::has_unheld) continue;
+    workers_.add(publisher.get(), Workers::Runs::user_code,
+                 [publisher] { publisher->reclaim_early(); });
   }
+  runtime_->drop_finished_publishers();
+  has_found = tell_figures() || has_found;
+  may_find = look_at_registry() || may_find;
+  complain_of_removed();
+  look_period_ms_ = has_found  ? shortest_look_ms
+                    : may_find ? std::min(2 * look_period_ms_, longest_sleep_ms)
+                               : longest_sleep_ms;
+  looked_at_ns_ = os::monotonic_ns();
+  look_at_ns_ = looked_at_ns_ + look_period_ms_ * ms_in_ns;
 }
 
-void ControlThread::drop_watch(Watch& watch) noexcept
-{
-  const auto status = os::status_of(watch.descriptor);
-  if (status && status->device == watch.device && status->inode == watch.inode) {
-    const os::Descriptor closed(watch.descriptor);
-  }
-}
-
-// For kernels, or stand-ins for one, that do not set the robust word of the dead.
-bool ControlThread::has_ended(const PeerArea& peer)
-{
-  const PeerIdentity& identity = peer.identity();
-  const auto watch = std::find_if(watches_.begin(), watches_.end(), [&](const Watch& w) {
-    return w.process_id == identity.process_id;
-  });
-  if (watch != watches_.end() && !watch->is_ready) return false;
-  return identity.pid_namespace == runtime_->pid_namespace() && identity.pid_namespace != 0 &&
-         os::has_ended(identity.pid);
-}
-
-void ControlThread::look_for_deaths()
-{
-  bool any = false;
-  for (const auto& peer : runtime_->context().peers->mapped()) {
-    if (!peer->is_dead() && !has_ended(*peer)) continue;
-    peer->mark_dead();
-    const std::uint64_t id = peer->identity().process_id;
-    std::erase_if(watches_, [&](Watch& watch) {
-      if (watch.process_id != id) return false;
-      drop_watch(watch);
-      return true;
-    });
-    if (!any) {
-      // What it published last stays readable to who is connected: so connect before the records of
-      // its publishers go.
-      for (const auto& subscription : runtime_->subscriptions()) {
-        subscription->prepare_if_changed();
-      }
-    }
-    any = true;
-    AGNOCAST_FAILPOINT("death.noticed");
-    static_cast<void>(runtime_->context().registry->recover(peer->identity()));
-  }
-  if (!any) return;
-  AGNOCAST_FAILPOINT("death.cleaned");
-  for (const auto& subscription : runtime_->subscriptions()) subscription->prepare_if_changed();
-  runtime_->ring_own_doorbells();
-}
-
-// What somebody has shortened, said once; the message path keeps off it by itself.
-void ControlThread::complain_of_broken()
-{
-  if (area_->is_broken() && area_said_.first()) {
-    log_warning("the area /dev/shm" + area_name(area_->process()) +
-                " of this process was shortened or overwritten by another one of this user: its "
-                "messages are lost; restart this process");
-  }
-  if (area_->has_broken_doorbell() && bell_said_.first()) {
-    log_warning("the doorbell /dev/shm" + doorbell_name(area_->process()) +
-                " of this process was shortened by another one: it looks for messages every few "
-                "milliseconds instead of being woken; restart this process");
-  }
-  bool any = false;
-  for (const auto& peer : runtime_->context().peers->mapped()) {
-    if (!peer->is_broken()) continue;
-    any = true;
-    if (!peer->is_dead() && peer->first_complaint()) {
-      log_warning("/dev/shm" + area_name(peer->identity().process) + " of process " +
-                  std::to_string(peer->identity().pid) +
-                  " was shortened or overwritten; nothing of that process counts any more: end it");
-    }
-  }
-  if (!any) return;
-  for (const auto& subscription : runtime_->subscriptions()) subscription->drop_broken();
-}
-
+// Somebody may remove our files behind our back: systemd-logind does so when a user logs out.
 void ControlThread::complain_of_removed()
 {
   const std::int64_t now = os::monotonic_ns();
   if (now < look_for_removed_at_ns_) return;
-  look_for_removed_at_ns_ = now + 1'000'000'000;
+  look_for_removed_at_ns_ = now + longest_sleep_ms * ms_in_ns;
   runtime_->complain_of_removed();
 }
 
-void ControlThread::reclaim()
+// For tools: relaxed, since nothing is decided by these. True if they have changed.
+bool ControlThread::tell_figures()
 {
-  has_messages_ = false;
-  for (const auto& publisher : runtime_->publishers()) {
-    if (publisher->reclaim_if_idle()) has_messages_ = true;
-  }
-  runtime_->drop_finished_publishers();
+  const Heap* const heap = shared_heap.load(std::memory_order_relaxed);
+  if (heap == nullptr) return false;  // a moment before the end of the join
+  agnocast_area_header& header = area_->header();
+  const std::uint64_t used_bytes = heap->used_bytes();
+  const auto loans = static_cast<std::uint64_t>(std::max(open_windows(), 0));
+  const bool has_changed =
+    load_relaxed(header.heap_used_bytes) != used_bytes || load_relaxed(header.loans_open) != loans;
+  store_relaxed(header.heap_used_bytes, used_bytes);
+  store_relaxed(header.heap_peak_bytes, std::uint64_t{heap->peak_bytes()});
+  store_relaxed(header.loans_open, loans);
+  return has_changed;
+}
+
+// True while there is something that could not be done yet.
+bool ControlThread::look_at_registry()
+{
+  const auto subscriptions = runtime_->subscriptions();
+  const bool has_unreachable =
+    std::any_of(subscriptions.begin(), subscriptions.end(),
+                [](const auto& subscription) { return subscription->has_unreachable(); });
+  if (!has_unreachable && runtime_->context().registry->is_settled()) return false;
+  workers_.add(&queue_, Workers::Runs::library_code, [runtime = runtime_] {
+    static_cast<void>(runtime->context().registry->settle());
+    bool any = false;
+    for (const auto& subscription : runtime->subscriptions()) {
+      any = subscription->retry_unreachable() || any;
+    }
+    if (any) runtime->ring_own_doorbells();
+  });
+  return true;
 }
 
 }  // namespace agnocast::internal

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "base/atomic.hpp"
@@ -143,6 +144,13 @@ Status Runtime::join()
   return join_locked();
 }
 
+// Before the destructors of the static objects that exist now, which message destructors may use.
+// Later ones come first: so it is asked for again when a publisher of a new type comes.
+void Runtime::install_exit_handler()
+{
+  static_cast<void>(std::atexit([] { instance().control_thread_.end_user_code(); }));
+}
+
 Status Runtime::join_locked()
 {
   install_fork_handlers();
@@ -178,6 +186,7 @@ Status Runtime::join_locked()
   if (access_is_checked) tell_sanitizer(*area_, 0, area_->heap_secured());
   context_.heap = heap;
   shared_heap.store(heap, std::memory_order_release);
+  install_exit_handler();
   joined_.store(true, std::memory_order_release);
   return Nothing{};
 }
@@ -214,7 +223,7 @@ Status Runtime::enter_registry()
   context_.ticket = *ticket;
   is_registered_ = true;
   if (Status made = make_process(std::move(*claim), *ticket); !made) return made;
-  peers_.start(*window_, *area_, ticket->id, occupied);
+  peers_.start(*window_, *area_, ticket->id, occupied, [this] { control_thread_.poke(); });
   context_.area = area_.get();
   context_.clock_offset_ns = os::monotonic_offset_ns();
   context_.poke = []() noexcept { instance().control_thread_.poke(); };
@@ -261,7 +270,11 @@ Status Runtime::make_process(AreaClaim claim, const ProcessTicket& ticket)
   AGNOCAST_FAILPOINT("join.identified");
   context_.peers = &peers_;
   context_.registry = registry_.get();
-  if (Status status = control_thread_.start(*this, *area_, permissions_); !status) return status;
+  const os::Scheduling scheduling{settings_.thread_fifo_priority, settings_.thread_nice,
+                                  settings_.thread_cpus};
+  if (Status status = control_thread_.start(*this, *area_, {permissions_, scheduling}); !status) {
+    return status;
+  }
   area_->finish();
   return Nothing{};
 }
@@ -279,12 +292,26 @@ void Runtime::leave()
   area_->unlink();
   registry_->remove_process(context_.ticket);
   AGNOCAST_FAILPOINT("leave.unregistered");
-  control_thread_.stop();
+  control_thread_.park();
+}
+
+// Destructors may run as long as the process does: for what others hold, and in between.
+void Runtime::keep_destructor(void (*destroy)(void*, const void*))
+{
+  {
+    const std::lock_guard lock(mutex_);
+    if (!kept_destructors_.insert(destroy).second) return;
+  }
+  if (!os::pin_module_of(reinterpret_cast<const void*>(destroy))) {
+    log_warning("the module that a message type comes from cannot be kept: do not unload it");
+  }
+  install_exit_handler();
 }
 
 Result<std::shared_ptr<PublisherCore>> Runtime::create_publisher(PublisherSetup setup)
 {
   if (Status status = join(); !status) return std::move(status.failure());
+  keep_destructor(setup.destroy);
   auto core = PublisherCore::create(context_, std::move(setup));
   if (!core) return core;
   {
@@ -359,8 +386,11 @@ void Runtime::retire_publisher(std::shared_ptr<PublisherCore> publisher)
 {
   publisher->close();
   if (publisher->is_finished()) return;
-  const std::lock_guard lock(mutex_);
-  retired_publishers_.push_back(std::move(publisher));
+  {
+    const std::lock_guard lock(mutex_);
+    retired_publishers_.push_back(std::move(publisher));
+  }
+  control_thread_.poke();
 }
 
 void Runtime::drop_finished_publishers()

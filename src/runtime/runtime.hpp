@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "agnocast/export.hpp"
@@ -122,7 +123,9 @@ class Runtime
   Status make_process(AreaClaim claim, const ProcessTicket& ticket);
   void undo_join();
   void announce(std::uint64_t endpoint, std::uint32_t topic, agnocast_endpoint_kind to);
+  void keep_destructor(void (*destroy)(void*, const void*));
 
+  static void install_exit_handler();
   static void install_fork_handlers();
   static void before_fork();
   static void after_fork_in_parent();
@@ -148,7 +151,6 @@ class Runtime
   ControlThread control_thread_;
   Context context_;
   std::uint64_t pid_namespace_ = 0;
-  Once queue_said_;
 
   std::mutex mutex_;  ///< guards the lists
   std::vector<std::weak_ptr<PublisherCore>> publishers_;
@@ -156,6 +158,7 @@ class Runtime
   std::vector<std::weak_ptr<SubscriptionCore>> subscriptions_;
   std::vector<std::weak_ptr<WaitSetCore>> wait_sets_;
   std::vector<std::shared_ptr<PublisherCore>> retired_publishers_;
+  std::set<void (*)(void*, const void*)> kept_destructors_;
 
   /// Private copies of what the area held when fork() was called, for the child.
   struct Copy

@@ -7,6 +7,7 @@
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
 #include "base/stop.hpp"
+#include "heap/thread_window.hpp"
 #include "os/failpoint.hpp"
 #include "os/futex.hpp"
 
@@ -47,10 +48,7 @@ Status PublisherCore::start()
 {
   EndpointRequest& endpoint = setup_.endpoint;
   if (!ring_->open()) {
-    return Failure{
-      FailureKind::resource,
-      "no room for another publisher: the control part of this process's area is full, "
-      "or /dev/shm is; destroy publishers and subscriptions that are not needed"};
+    return context_.area->control_failure("another publisher", sizeof(agnocast_ring));
   }
   agnocast_ring& shared = ring_->shared();
   if (endpoint.history == AGNOCAST_KEEP_ALL) {
@@ -64,9 +62,9 @@ Status PublisherCore::start()
     store_relaxed(shared.waiter, waiter_);  // pairs with the loads of who knows the former ring
   }
   if (!ring_->reserve(endpoint.depth + ring_slack)) {
-    return Failure{FailureKind::resource,
-                   "no room for the ring of topic '" + endpoint.topic + "' with depth " +
-                     std::to_string(endpoint.depth) + ": choose a smaller depth"};
+    return context_.area->control_failure(
+      "the ring of topic '" + endpoint.topic + "' with depth " + std::to_string(endpoint.depth),
+      endpoint.depth * sizeof(agnocast_ring_entry));
   }
   endpoint.control_offset = ring_->offset();
   store_relaxed(shared.description, endpoint.description_offset);
@@ -95,6 +93,7 @@ PublisherCore::~PublisherCore()
 
 void* PublisherCore::allocate_message() noexcept
 {
+  const LibraryWork work;
   reclaim_before_loan();
   const std::size_t alignment = message_alignment(setup_.endpoint.type_alignment);
   const std::size_t bytes = (setup_.endpoint.type_bytes + alignment - 1) / alignment * alignment;
@@ -341,6 +340,7 @@ void PublisherCore::wait_for_readers()
 
 void PublisherCore::close()
 {
+  const LibraryWork work;
   wait_for_last_readers();
   AGNOCAST_FAILPOINT("publisher.closing");
   context_.registry->remove_endpoint(ticket_);

@@ -111,13 +111,19 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// Frees what only the depth of others keeps, blocking readers excepted: the heap cannot grow.
   /// Returns how many messages that were.
   std::size_t give_up_surplus() noexcept;
-  /// For the control thread: reclaim_early(), unless there was a loan or a publish since the last
-  /// call. Who publishes reclaims by itself, and must not find the lock taken by a thread that the
-  /// machine has put aside. False if no message is left to free.
-  bool reclaim_if_idle();
   /// For the control thread, and for all who are not on the message path: looks who reads the topic,
   /// if that may have changed, and rings those who came.
   void prepare_if_changed();
+  enum class Look {
+    empty,       ///< no message is left to free
+    in_use,      ///< it lent or published since the last look, and reclaims by itself
+    waits,       ///< there are messages, and all are wanted or held
+    has_unheld,  ///< reclaim_early() would free some, or find out more
+  };
+  /// For the control thread: what there is to do for reclaim_early(). Runs nothing of the user's
+  /// and waits for nobody but the lock, which it leaves to a publisher that is in use: that must
+  /// not find it taken by a thread that the machine has put aside.
+  Look look_if_idle();
 
   /// Gives subscriptions that were there first a moment (at most 50 ms) to connect, so that who has
   /// created a publisher can rely on it: what it publishes, they find. A process that does not answer
@@ -167,6 +173,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void retire_oldest();
   void retire_beyond_depth();
   void retire_surplus(std::uint64_t bytes_max);
+  [[nodiscard]] bool wants_oldest(Reader& reader);
+  [[nodiscard]] bool must_look_again();
   void retire_read();
   void reclaim_before_loan() noexcept;
   [[nodiscard]] bool is_pass_due() const noexcept;
@@ -195,6 +203,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::atomic<bool> needs_care_{false};  ///< somebody unreachable or unlisted: written as uses_
   std::uint64_t uses_seen_ = 0;          ///< by the control thread, its own
   Once unreachable_said_;
+  std::uint64_t empty_since_use_ = ~std::uint64_t{0};  ///< the same: no message was left then
 
   std::mutex prepare_mutex_;  ///< one list of readers at a time; taken before mutex_
   os::ShortLock mutex_;       ///< guards all below, and the writing side of the ring
@@ -203,6 +212,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::unique_ptr<ReaderList> readers_;
   std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked for readers
   std::uint64_t depth_ = 0;             ///< the newest so many are live, whoever has read them
+  std::size_t in_the_way_ = 0;          ///< place in the list of one that wanted the oldest message
   std::size_t used_at_pass_ = 0;        ///< of the heap when holds were looked at last, or less since
   bool closed_ = false;
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()

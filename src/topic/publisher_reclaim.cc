@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/atomic.hpp"
+#include "heap/thread_window.hpp"
 #include "os/failpoint.hpp"
 #include "topic/publisher_core.hpp"
 
@@ -41,6 +42,15 @@ void PublisherCore::retire_surplus(std::uint64_t bytes_max)
   }
 }
 
+// Precondition: the ring is not empty.
+bool PublisherCore::wants_oldest(Reader& reader)
+{
+  if (reader.depth < ring_->live_count() || reader.area->is_gone()) return false;
+  const agnocast_connection* connection = reader.find_connection(ticket_.id);
+  // Pairs with the store in Connection::take, after the hold was set.
+  return connection != nullptr && load_seq_cst(connection->cursor) <= ring_->tail();
+}
+
 // The least sequence that a subscription has not read yet; the next one if all have read all.
 std::uint64_t PublisherCore::slowest_cursor(bool blocking_only)
 {
@@ -65,7 +75,13 @@ std::uint64_t PublisherCore::slowest_cursor(bool blocking_only)
 // Retires what no subscription will take any more, if no newcomer may ask for it either.
 void PublisherCore::retire_read()
 {
-  if (!is_current() || !readers_->unreachable.empty()) return;
+  if (!is_current() || !readers_->unreachable.empty() || ring_->is_empty()) return;
+  // As long as the one that stood in the way last time still does, the others do not matter.
+  std::vector<Reader>& readers = readers_->readers;
+  if (in_the_way_ < readers.size() && wants_oldest(readers[in_the_way_])) return;
+  in_the_way_ = 0;
+  while (in_the_way_ < readers.size() && !wants_oldest(readers[in_the_way_])) ++in_the_way_;
+  if (in_the_way_ < readers.size()) return;
   std::uint64_t wanted = slowest_cursor(false);
   if (setup_.endpoint.durability != AGNOCAST_VOLATILE && !closed_) {
     const std::uint64_t depth = std::min<std::uint64_t>(setup_.endpoint.depth, ring_->head());
@@ -122,7 +138,10 @@ void PublisherCore::collect_unheld(Unheld& unheld)
 void PublisherCore::destroy_message(void* message) noexcept
 {
   // What stood in a wiped area is no object any more.
-  if (!context_.area->is_broken()) setup_.destroy(message, setup_.destroy_context);
+  if (!context_.area->is_broken()) {
+    const UserWork user;
+    setup_.destroy(message, setup_.destroy_context);
+  }
   AGNOCAST_FAILPOINT("reclaim.destroyed");
   free_message(message);
 }
@@ -153,6 +172,7 @@ void PublisherCore::reclaim_before_loan() noexcept
 
 void PublisherCore::reclaim_retired() noexcept
 {
+  const LibraryWork work;
   Unheld unheld;
   {
     const std::lock_guard lock(mutex_);
@@ -197,6 +217,7 @@ void PublisherCore::say_unreachable()
 
 std::size_t PublisherCore::reclaim_early()
 {
+  const LibraryWork work;
   if (needs_care_.load(std::memory_order_relaxed)) {
     prepare();
     // Those that died before we could look at them; the others may be reachable by now.
@@ -210,6 +231,7 @@ std::size_t PublisherCore::reclaim_early()
 
 std::size_t PublisherCore::give_up_surplus() noexcept
 {
+  const LibraryWork work;
   return reclaim_rounds([this] {
     if (ring_->live_count() > setup_.endpoint.depth) retire_surplus(0);
   });
@@ -226,13 +248,33 @@ void PublisherCore::look_who_needs_care() noexcept
                     std::memory_order_relaxed);
 }
 
-bool PublisherCore::reclaim_if_idle()
+PublisherCore::Look PublisherCore::look_if_idle()
 {
   const std::uint64_t uses = uses_.load(std::memory_order_relaxed);
   const bool is_idle = std::exchange(uses_seen_, uses) == uses;
-  if (!is_idle && !needs_care_.load(std::memory_order_relaxed)) return true;
-  reclaim_early();
-  return retained_count() != 0;
+  const bool needs_care = needs_care_.load(std::memory_order_relaxed);
+  if (!is_idle && !needs_care) return Look::in_use;
+  if (uses == empty_since_use_ && !needs_care) return Look::empty;
+  const std::lock_guard lock(mutex_);
+  if (!is_current() || must_look_again()) return Look::has_unheld;
+  retire_read();
+  if (ring_->is_empty() && retired_.is_empty()) {
+    empty_since_use_ = uses;
+    return Look::empty;
+  }
+  if (retired_.is_empty()) return Look::waits;
+  retired_.begin_pass();
+  return note_holds() && retired_.end_pass(0, [](void*) {}) ? Look::has_unheld : Look::waits;
+}
+
+// Somebody could not be looked at, or one who is not in the registry any more has let go.
+bool PublisherCore::must_look_again()
+{
+  return !readers_->unreachable.empty() ||
+         std::any_of(readers_->readers.begin(), readers_->readers.end(), [&](Reader& reader) {
+           return reader.is_unlisted &&
+                  (reader.area->is_gone() || reader.find_connection(ticket_.id) == nullptr);
+         });
 }
 
 }  // namespace agnocast::internal

@@ -42,10 +42,7 @@ Status SubscriptionCore::start()
 {
   const std::uint64_t offset = context_.area->allocate_control(sizeof(agnocast_subscription));
   if (offset == 0) {
-    return Failure{
-      FailureKind::resource,
-      "no room for another subscription: the control part of this process's area is "
-      "full, or /dev/shm is; destroy publishers and subscriptions that are not needed"};
+    return context_.area->control_failure("another subscription", sizeof(agnocast_subscription));
   }
   endpoint_.control_offset = offset;
   agnocast_subscription* shared = context_.area->at<agnocast_subscription>(offset);
@@ -64,7 +61,15 @@ Status SubscriptionCore::start()
   store_release(shared_->subscription_id, ticket_.id);  // pairs with keep_unlisted_holders()
   generation_ = context_.registry->topic_generation(ticket_.topic);
   prepare();
-  return Nothing{};
+  {
+    const std::lock_guard lock(mutex_);
+    if (!lacks_place_) return Nothing{};
+  }
+  close();
+  return context_.area->control_failure(
+    "a connection of a subscription to '" + endpoint_.topic + "' with a hold_limit of " +
+      std::to_string(hold_limit_),
+    connection_bytes(hold_limit_));
 }
 
 SubscriptionCore::~SubscriptionCore()
@@ -178,6 +183,7 @@ void SubscriptionCore::take_over(Prepared& prepared, const std::vector<EndpointV
   drop_finished_locked();
   std::erase_if(ignored_, [&](std::uint64_t id) { return !is_there(id); });
   ignored_.insert(ignored_.end(), prepared.ignored.begin(), prepared.ignored.end());
+  lacks_place_ = prepared.lacks_place;
   starting_.swap(prepared.starting);
   unreachable_.swap(prepared.unreachable);
   unreachable_why_.swap(prepared.unreachable_why);
@@ -249,6 +255,7 @@ void SubscriptionCore::connect(const EndpointView& publisher, Prepared& prepared
   }
   const std::uint64_t place = free_connection_place();
   if (place == 0) {
+    prepared.lacks_place = true;
     return note_unreachable(
       "no room for a connection to another publisher: the control part of this process's area is "
       "full, or /dev/shm is");
@@ -499,12 +506,12 @@ void SubscriptionCore::release(ReceivedHandle& handle) noexcept
   // The same with closed_, which close() sets before it looks at the count.
   if (closed_.load()) return finish_if_done();
   if (!wants_room_.load() || !wants_room_.exchange(false)) return;
-  std::function<void()> tell;
+  std::shared_ptr<const std::function<void()>> tell;
   {
     const std::lock_guard lock(mutex_);
     tell = on_room_;
   }
-  if (tell) tell();
+  if (tell != nullptr) (*tell)();
 }
 
 void SubscriptionCore::close()
@@ -557,8 +564,9 @@ void SubscriptionCore::clear_waiter(std::uint32_t waiter) noexcept
 
 void SubscriptionCore::set_on_room(std::function<void()> tell)
 {
+  auto shared = std::make_shared<const std::function<void()>>(std::move(tell));
   const std::lock_guard lock(mutex_);
-  on_room_ = std::move(tell);
+  on_room_.swap(shared);
 }
 
 void SubscriptionCore::set_on_leave(std::function<void()> tell)

@@ -68,6 +68,12 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   /// ready yet, and removes those that are dead. True if there are any left to try.
   bool retry_unreachable();
 
+  /// Whether there is anything for it; takes no lock.
+  [[nodiscard]] bool has_unreachable() const noexcept
+  {
+    return has_unreachable_.load(std::memory_order_relaxed);
+  }
+
   /// For the control thread: lets go of publishers whose areas are broken.
   void drop_broken();
 
@@ -121,6 +127,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
     std::vector<PeerIdentity> unreachable;  ///< processes that could not be mapped
     std::string unreachable_why;
     std::vector<std::uint64_t> ignored;  ///< publishers that wrote something impossible
+    bool lacks_place = false;            ///< the control part had no room for a connection
   };
 
   void prepare();
@@ -165,13 +172,14 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::uint64_t measured_at_ns_ = 0;  ///< when the last message was published that was measured
   std::vector<std::shared_ptr<PeerArea>> starting_;
   std::vector<PeerIdentity> unreachable_;
+  bool lacks_place_ = false;
   /// unreachable_ or starting_ has any. Written under the lock; the control thread reads it without,
   /// so that a subscription that polls never finds the lock taken. Relaxed: it looks again.
   std::atomic<bool> has_unreachable_{false};
   std::string unreachable_why_;
   Once unreachable_said_;
   std::vector<std::uint64_t> ignored_;
-  std::function<void()> on_room_;
+  std::shared_ptr<const std::function<void()>> on_room_;  ///< shared: to copy it must not throw
   std::function<void()> on_leave_;
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> rejected_{0};

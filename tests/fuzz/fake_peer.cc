@@ -51,7 +51,7 @@ FakePeer::FakePeer()
     static_cast<std::byte*>(os::map_file(nullptr, AGNOCAST_SLOT_BYTES_MIN, file.get(), true));
   must(writable != nullptr, "the peer's area can be mapped");
   identity_ = {1, 2, pid + ".2", 0, 0};
-  peers_.start(*window_, *area_, 1, {});
+  peers_.start(*window_, *area_, 1, {}, {});
   reset();
   auto mapped = peers_.get(identity_, PeerUse::messages);
   must(static_cast<bool>(mapped), "the peer can be mapped");

@@ -3,6 +3,8 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -217,6 +219,55 @@ TEST_F(Programs, ThatCloseAllDescriptorsAndOpenOthersKeepTheOthers)
               "a foreign descriptor is open and untouched");
     }
     talker->leave();
+  });
+}
+
+// What cannot be told from ours by fstat(), under the numbers that ours had; and a child that still
+// has ours.
+TEST_F(Programs, ThatCloseAllDescriptorsAndOpenOthersOfTheSameKindKeepThemAndNoticeDeaths)
+{
+  EXPECT_ALL_WELL([] {
+    auto talker = std::make_unique<Talker>();
+    Node node("closer");
+    auto subscription = node.create_subscription<Report>("/machine", QoS(50));
+    require(talker->publish(1) == "published", "published");
+    std::uint64_t last = 0;
+    await_number(*subscription, last, 1);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (;;) ::pause();
+    }
+    close_all_but_pipes();
+    std::vector<int> polls;
+    std::vector<int> events;
+    for (int i = 0; i < 10; ++i) {
+      polls.push_back(::epoll_create1(EPOLL_CLOEXEC));
+      events.push_back(::eventfd(0, EFD_CLOEXEC));
+    }
+    for (const int poll : polls) {
+      for (const int event : events) {
+        epoll_event wanted = {};
+        wanted.events = EPOLLIN;
+        wanted.data.fd = event;
+        require(::epoll_ctl(poll, EPOLL_CTL_ADD, event, &wanted) == 0, "watched");
+      }
+    }
+    talker->process().kill();
+    require(eventually([&] { return subscription->publisher_count() == 0; }), "death is noticed");
+    for (const int event : events) require(::eventfd_write(event, 1) == 0, "it is open");
+    for (const int poll : polls) {
+      for (int round = 0; round < 2; ++round) {
+        epoll_event ready[32] = {};
+        require(::epoll_wait(poll, ready, 32, 0) == 10, "and watched as before");
+      }
+    }
+    talker = std::make_unique<Talker>();
+    require(talker->publish(5) == "published", "published");
+    last = 0;
+    await_number(*subscription, last, 5);
+    talker->leave();
+    ::kill(child, SIGKILL);
+    require(::waitpid(child, nullptr, 0) == child, "the child is gone");
   });
 }
 
