@@ -351,29 +351,34 @@ Connection* SubscriptionCore::oldest_unread(std::uint64_t published_until_ns)
   return oldest;
 }
 
-// Over all publishers together: each connection keeps to the depth by itself.
+// Over all publishers together: each connection keeps to the depth by itself. Only publishers that have
+// a message to show count: what another one says of its head costs the others none of theirs.
 void SubscriptionCore::skip_beyond_depth()
 {
   std::uint64_t unread = 0;
   for (const auto& connection : connections_) unread += connection->unread_count();
   if (unread <= endpoint_.depth) return;
+  unread = 0;
   oldest_.clear();
-  for (const auto& connection : connections_) {
-    if (const auto peeked = connection->peek()) {
-      oldest_.emplace_back(peeked->stamp_ns, connection.get());
-    }
-  }
-  std::make_heap(oldest_.begin(), oldest_.end(), std::greater<>());
-  for (; unread > endpoint_.depth && !oldest_.empty(); --unread) {
-    std::pop_heap(oldest_.begin(), oldest_.end(), std::greater<>());
-    Connection* const connection = oldest_.back().second;
+  const auto add = [&](Connection* connection) {
+    const auto peeked = connection->peek();
+    if (!peeked) return false;
+    oldest_.push_back({peeked->stamp_ns, connection->unread_count(), connection});
+    unread += oldest_.back().unread;
+    return true;
+  };
+  const auto is_later = [](const Oldest& a, const Oldest& b) { return a.stamp_ns > b.stamp_ns; };
+  for (const auto& connection : connections_) add(connection.get());
+  std::make_heap(oldest_.begin(), oldest_.end(), is_later);
+  // No more rounds than messages that there were: a publisher may add to them without end.
+  for (std::uint64_t rounds = unread; rounds > 0 && unread > endpoint_.depth; --rounds) {
+    std::pop_heap(oldest_.begin(), oldest_.end(), is_later);
+    const Oldest oldest = oldest_.back();
     oldest_.pop_back();
-    connection->skip_one();
-    count_lost(connection->take_lost());
-    if (const auto peeked = connection->peek()) {
-      oldest_.emplace_back(peeked->stamp_ns, connection);
-      std::push_heap(oldest_.begin(), oldest_.end(), std::greater<>());
-    }
+    unread -= oldest.unread;
+    oldest.connection->skip_one();
+    count_lost(oldest.connection->take_lost());
+    if (add(oldest.connection)) std::push_heap(oldest_.begin(), oldest_.end(), is_later);
   }
 }
 

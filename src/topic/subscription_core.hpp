@@ -168,7 +168,13 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::vector<std::uint64_t> free_places_;  ///< those out of use
   std::uint64_t seen_generation_ = 0;
   std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked
-  std::vector<std::pair<std::uint64_t, Connection*>> oldest_;  ///< scratch of skip_beyond_depth()
+  struct Oldest
+  {
+    std::uint64_t stamp_ns;  ///< of the connection's next message
+    std::uint64_t unread;
+    Connection* connection;
+  };
+  std::vector<Oldest> oldest_;  ///< scratch of skip_beyond_depth()
   std::uint64_t measured_at_ns_ = 0;  ///< when the last message was published that was measured
   std::vector<std::shared_ptr<PeerArea>> starting_;
   std::vector<PeerIdentity> unreachable_;
