@@ -18,8 +18,8 @@ enum class Reliability : std::uint8_t { best_effort, reliable };
 
 enum class Durability : std::uint8_t {
   volatile_,        ///< a late subscription starts with the next message
-  transient_local,  ///< a publisher keeps its newest `depth`; a late subscription starts with as many
-                    ///< of them as its own depth admits
+  transient_local,  ///< a publisher keeps its newest `depth`; a late subscription starts with as
+                    ///< many of them as its own depth admits
 };
 
 /// Quality of service. The names are those of ROS 2. A plain value; thread-safe as such.
@@ -100,8 +100,9 @@ struct PublisherOptions
   std::chrono::nanoseconds keep_all_timeout = std::chrono::seconds(1);
   /// In bytes: how much may be kept beyond the publisher's own depth, because subscriptions of a
   /// greater depth have not read it yet. Beyond it, and all of it when the shared heap cannot grow,
-  /// the oldest go first, and count as lost where they were not read. Counted are messages with what
-  /// their containers own, as far as the audit sees it; of other types, what the shared heap grew by.
+  /// the oldest go first, and count as lost where they were not read. Counted are messages with
+  /// what their containers own, as far as the audit sees it; of other types, what the shared heap
+  /// grew by.
   std::size_t retention_limit = std::size_t{128} << 20;
   /// Refuse to create the publisher of a type with containers if the malloc hook is not in force.
   /// Set to false only for types whose memory comes from shared_memory_resource().

@@ -208,8 +208,8 @@ void* route_reallocate(const NextMalloc& next, void* block, std::size_t bytes) n
   }
   const std::size_t old_bytes =
     in_window ? route_usable_size(block) : next.malloc_usable_size(block);
-  void* fresh = to_shared ? allocate_or_reclaim([&] { return heap->allocate(bytes); })
-                          : next.malloc(bytes);
+  void* fresh =
+    to_shared ? allocate_or_reclaim([&] { return heap->allocate(bytes); }) : next.malloc(bytes);
   if (fresh == nullptr) return out_of_memory();
   std::memcpy(fresh, block, old_bytes < bytes ? old_bytes : bytes);
   if (in_window) {

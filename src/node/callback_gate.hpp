@@ -2,7 +2,8 @@
 //
 // Invariants
 // 1. A run exists only if enter() came before close(): once closed, no new one begins.
-// 2. close() returns when no other thread has a run, unless each of those waits, directly or through
+// 2. close() returns when no other thread has a run, unless each of those waits, directly or
+// through
 //    others, for a callback of the calling thread to end. Then somebody must not wait, or all would
 //    for ever: the one who would close the circle does not.
 //

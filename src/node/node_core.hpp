@@ -41,7 +41,8 @@ class NodeCore
   void add_callback(const std::shared_ptr<SubscriptionCore>& subscription, ErasedCallback callback);
 
   /// No call of the callback begins from now on, and none runs in another thread when this returns
-  /// (but see CallbackGate). The callback is destroyed, or when it returns if it runs in this thread.
+  /// (but see CallbackGate). The callback is destroyed, or when it returns if it runs in this
+  /// thread.
   void remove_callback(const SubscriptionCore& subscription);
 
   /// Runs the callback of one message of each subscription that has any that was published until

@@ -33,9 +33,9 @@ PublisherBase::PublisherBase(Node& node, std::string_view topic, const TypeIdent
       "LD_PRELOAD=libagnocast_heaphook.so");
   }
   const std::string name = endpoint.topic;
-  auto core = runtime.create_publisher(
-    {std::move(endpoint), functions.destroy, functions.destroy_context, options.keep_all_timeout,
-     options.retention_limit});
+  auto core =
+    runtime.create_publisher({std::move(endpoint), functions.destroy, functions.destroy_context,
+                              options.keep_all_timeout, options.retention_limit});
   if (!core) {
     internal::raise(runtime.with_layouts(std::move(core.failure()), name, *type.description));
   }

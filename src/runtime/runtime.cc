@@ -65,7 +65,8 @@ void say_heap_is_full() noexcept
   std::snprintf(
     text, sizeof text,
     "agnocast: the shared heap cannot grow beyond %zu MB, of which %zu MB are in use: /dev/shm has "
-    "%llu MB free, or the slot is full; enlarge it with 'mount -o remount,size=<size> /dev/shm', or "
+    "%llu MB free, or the slot is full; enlarge it with 'mount -o remount,size=<size> /dev/shm', "
+    "or "
     "keep fewer messages (smaller depths, fewer held)\n",
     statistics.secured_bytes / 1'000'000, statistics.used_bytes / 1'000'000,
     space ? static_cast<unsigned long long>(space->free / 1'000'000) : 0);

@@ -13,7 +13,7 @@ namespace agnocast::internal {
 namespace {
 constexpr int steps_max = 256;
 constexpr std::uint32_t holds_end_min = 8;  // below it, holds_end is not set back
-}
+}  // namespace
 
 Connection::Connection(Context& context, const ConnectionSetup& setup,
                        const EndpointView& publisher, std::shared_ptr<PeerArea> area,
@@ -135,9 +135,9 @@ void Connection::skip_to(std::uint64_t sequence) noexcept
   move_cursor(sequence);
 }
 
-// Called when the message of the cursor is there: true if it is older than the depth allows, and was
-// skipped with all that are. Only when others made the publisher keep more than our depth is its head
-// looked at: a reader that polls would take that line from it each time.
+// Called when the message of the cursor is there: true if it is older than the depth allows, and
+// was skipped with all that are. Only when others made the publisher keep more than our depth is
+// its head looked at: a reader that polls would take that line from it each time.
 bool Connection::skip_beyond_depth() noexcept
 {
   // Pairs with the store in PublisherCore::ask_for_readers, which is before the mark that was read.
@@ -211,7 +211,8 @@ std::optional<std::uint32_t> Connection::reserve_hold() noexcept
 {
   const std::uint32_t first = likely_free_.load(std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < setup_.hold_limit; ++i) {
-    const std::uint32_t hold = first + i < setup_.hold_limit ? first + i : first + i - setup_.hold_limit;
+    const std::uint32_t hold =
+      first + i < setup_.hold_limit ? first + i : first + i - setup_.hold_limit;
     // Pairs with the store in release_hold(): the handle of a hold that is free is free too.
     if (load_acquire(hold_of(shared_, hold)) != 0) continue;
     likely_free_.store(hold + 1 < setup_.hold_limit ? hold + 1 : 0, std::memory_order_relaxed);
@@ -222,8 +223,8 @@ std::optional<std::uint32_t> Connection::reserve_hold() noexcept
 }
 
 // Before that hold is set: so that the publisher looks at it, and not for ever at as many as there
-// were once. A publisher that sees an end from before this looked before the hold was set: (C) before
-// (D) of the retire race, so (E) sees that the message is retired.
+// were once. A publisher that sees an end from before this looked before the hold was set: (C)
+// before (D) of the retire race, so (E) sees that the message is retired.
 void Connection::set_holds_end(std::uint32_t hold) noexcept
 {
   const std::uint32_t end = load_relaxed(shared_.holds_end);

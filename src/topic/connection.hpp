@@ -108,7 +108,7 @@ class Connection
   const agnocast_ring_entry* entries_ = nullptr;
   std::uint64_t entries_word_ = 0;
   std::uint64_t entry_mask_ = 0;
-  std::uint64_t cursor_ = 1;  ///< as in shared_
+  std::uint64_t cursor_ = 1;     ///< as in shared_
   std::uint64_t owed_from_ = 0;  ///< what was published before the connection was made is no loss
   std::uint64_t lost_ = 0;
   bool is_caught_up_ = false;

@@ -129,8 +129,7 @@ PublishOutcome PublisherCore::publish(void* message, std::uint64_t owned_bytes)
   const bool is_current = this->is_current();
   if (!is_current) ask_for_readers();
   const std::uint64_t told_bytes = setup_.endpoint.type_bytes + owned_bytes;
-  ring_->publish(message,
-                 static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns),
+  ring_->publish(message, static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns),
                  told_bytes, kept_bytes(told_bytes, owned_bytes != 0));
   if (is_current) retire_beyond_depth();
   if (ring_->live_count() > setup_.endpoint.depth) retire_surplus(setup_.surplus_bytes_max);
@@ -160,7 +159,8 @@ bool PublisherCore::is_current() const noexcept
 // whose depth is less than what may be live now must look how far it is behind.
 void PublisherCore::ask_for_readers() noexcept
 {
-  // Before the next mark is stored: who sees that mark sees this. Pairs with Connection::next_entry.
+  // Before the next mark is stored: who sees that mark sees this. Pairs with
+  // Connection::next_entry.
   store_relaxed(ring_->shared().live_max, ~std::uint64_t{0});
   const std::uint64_t generation = load_relaxed(*generation_);
   if (asked_generation_ == generation) return;
@@ -180,8 +180,8 @@ void PublisherCore::prepare_if_changed()
 void PublisherCore::prepare()
 {
   const std::lock_guard one(prepare_mutex_);
-  auto list = ReaderList::make(
-    context_, {ticket_.id, ticket_.topic, setup_.endpoint.depth}, readers_.get(), unreachable_said_);
+  auto list = ReaderList::make(context_, {ticket_.id, ticket_.topic, setup_.endpoint.depth},
+                               readers_.get(), unreachable_said_);
   if (list == nullptr) return;
   {
     const std::lock_guard lock(mutex_);
@@ -219,16 +219,16 @@ void PublisherCore::take_over(std::unique_ptr<ReaderList>& list)
 void PublisherCore::ring_newcomers(const ReaderList& former)
 {
   for (const Reader& reader : readers_->readers) {
-    const bool known =
-      std::any_of(former.readers.begin(), former.readers.end(),
-                  [&](const Reader& other) { return other.id == reader.id; });
+    const bool known = std::any_of(former.readers.begin(), former.readers.end(),
+                                   [&](const Reader& other) { return other.id == reader.id; });
     if (!known) ring(reader);
   }
 }
 
 void PublisherCore::ring(const Reader& reader)
 {
-  const std::uint32_t waiter = load_seq_cst(reader.subscription->waiter);  // pairs with set_waiter()
+  const std::uint32_t waiter =
+    load_seq_cst(reader.subscription->waiter);  // pairs with set_waiter()
   if (waiter < AGNOCAST_WAITERS) reader.area->ring(waiter);
 }
 
@@ -297,8 +297,8 @@ bool PublisherCore::wait_for_room(std::unique_lock<os::ShortLock>& lock)
   return true;
 }
 
-// Readers that were there first and have not connected yet. Those who have used up their patience are
-// not waited for.
+// Readers that were there first and have not connected yet. Those who have used up their patience
+// are not waited for.
 bool PublisherCore::awaits_reader()
 {
   prepare_if_changed();

@@ -9,7 +9,8 @@
 // there is enough of it, or with the control thread.
 //
 // Invariants
-// 1. Nothing is freed, and nothing retired but for want of room, while the topic's generation is not
+// 1. Nothing is freed, and nothing retired but for want of room, while the topic's generation is
+// not
 //    that of the list of readers: somebody may read who is not in it.
 // 2. The list of readers is replaced under prepare_mutex_ and mutex_ together, so it may be read
 //    under either.
@@ -111,8 +112,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// Frees what only the depth of others keeps, blocking readers excepted: the heap cannot grow.
   /// Returns how many messages that were.
   std::size_t give_up_surplus() noexcept;
-  /// For the control thread, and for all who are not on the message path: looks who reads the topic,
-  /// if that may have changed, and rings those who came.
+  /// For the control thread, and for all who are not on the message path: looks who reads the
+  /// topic, if that may have changed, and rings those who came.
   void prepare_if_changed();
   enum class Look {
     empty,       ///< no message is left to free
@@ -126,8 +127,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   Look look_if_idle();
 
   /// Gives subscriptions that were there first a moment (at most 50 ms) to connect, so that who has
-  /// created a publisher can rely on it: what it publishes, they find. A process that does not answer
-  /// in that time is not waited for again.
+  /// created a publisher can rely on it: what it publishes, they find. A process that does not
+  /// answer in that time is not waited for again.
   void wait_for_readers();
   /// The same for a publisher that leaves: if anything is unread.
   void wait_for_last_readers();
@@ -213,7 +214,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked for readers
   std::uint64_t depth_ = 0;             ///< the newest so many are live, whoever has read them
   std::size_t in_the_way_ = 0;          ///< place in the list of one that wanted the oldest message
-  std::size_t used_at_pass_ = 0;        ///< of the heap when holds were looked at last, or less since
+  std::size_t used_at_pass_ = 0;  ///< of the heap when holds were looked at last, or less since
   bool closed_ = false;
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
 };

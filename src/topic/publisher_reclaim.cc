@@ -31,8 +31,8 @@ void PublisherCore::retire_beyond_depth()
   while (ring_->live_count() > depth_ && !retired_.is_full()) retire_oldest();
 }
 
-// What only others' depth keeps, down to that many bytes. What a publish waits for is within the own
-// depth, so nobody who blocks loses any.
+// What only others' depth keeps, down to that many bytes. What a publish waits for is within the
+// own depth, so nobody who blocks loses any.
 void PublisherCore::retire_surplus(std::uint64_t bytes_max)
 {
   const std::uint64_t first_own = ring_->head() + 1 - setup_.endpoint.depth;
@@ -210,9 +210,9 @@ void PublisherCore::say_unreachable()
 {
   if (!unreachable_said_.first()) return;
   const std::lock_guard lock(mutex_);
-  log_warning("topic '" + setup_.endpoint.topic +
-              "' frees no messages until a subscriber can be looked at: " +
-              readers_->unreachable_why);
+  log_warning(
+    "topic '" + setup_.endpoint.topic +
+    "' frees no messages until a subscriber can be looked at: " + readers_->unreachable_why);
 }
 
 std::size_t PublisherCore::reclaim_early()

@@ -1,10 +1,11 @@
 // Who reads a topic, as its publisher sees it: prepared off the message path, and used on it.
 //
-// A list is made from the registry at one generation of the topic, and stays that. While the topic's
-// generation is another one, somebody may read whom the list does not have: the publisher then wakes
-// whom it knows, but retires and frees nothing. That is all that correctness needs.
+// A list is made from the registry at one generation of the topic, and stays that. While the
+// topic's generation is another one, somebody may read whom the list does not have: the publisher
+// then wakes whom it knows, but retires and frees nothing. That is all that correctness needs.
 //
-// Who writes what: nothing; a subscription's structures are read in its process's area, and checked.
+// Who writes what: nothing; a subscription's structures are read in its process's area, and
+// checked.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -27,7 +28,7 @@ struct Reader
   /// It gets the newest so many of its unread messages; one that would have all, as many as the
   /// publisher keeps. 0: closed, only its holds count.
   std::uint32_t depth = 0;
-  bool blocks = false;      ///< keep_all and reliable
+  bool blocks = false;  ///< keep_all and reliable
   /// Not in the registry any more, but its holds stand: the registry's word alone does not end a
   /// hold, since all who may join can write it. Only the subscriber itself does, or its death.
   bool is_unlisted = false;
@@ -38,8 +39,8 @@ struct Reader
   const agnocast_connection* find_connection(std::uint64_t publisher_id);
 };
 
-/// Thread safety: who and the generation do not change once it is made; the connections that readers
-/// remember are looked up under the publisher's lock.
+/// Thread safety: who and the generation do not change once it is made; the connections that
+/// readers remember are looked up under the publisher's lock.
 class ReaderList
 {
  public:

@@ -1,8 +1,8 @@
 // Messages that are retired and not freed yet, and which of them somebody still holds.
 //
-// A pass goes once through these and once through all holds: O(retired + held), and it is only worth
-// making when enough has been retired since the last one. So what it costs a message does not depend
-// on how many are held.
+// A pass goes once through these and once through all holds: O(retired + held), and it is only
+// worth making when enough has been retired since the last one. So what it costs a message does not
+// depend on how many are held.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once

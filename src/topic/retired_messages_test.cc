@@ -52,10 +52,9 @@ TEST(RetiredMessages, GivesOutEachMessageOnceAndOnlyWhenNobodyHoldsIt)
         ASSERT_EQ(std::count(holds.begin(), holds.end(), sequence), 0) << "freed under its holder";
       });
       ASSERT_LE(given, most);
-      const auto unheld =
-        std::count_if(kept.begin(), kept.end(), [&](std::uint64_t sequence) {
-          return std::count(holds.begin(), holds.end(), sequence) == 0;
-        });
+      const auto unheld = std::count_if(kept.begin(), kept.end(), [&](std::uint64_t sequence) {
+        return std::count(holds.begin(), holds.end(), sequence) == 0;
+      });
       ASSERT_EQ(more, unheld != 0);
       ASSERT_EQ(retired.count(), kept.size());
       ASSERT_EQ(retired.held_count(), kept.size() - static_cast<std::size_t>(unheld));

@@ -45,8 +45,8 @@ class Ring
 
   /// Takes memory for the ring itself, without entries. False if the control part is full.
   bool open();
-  /// Makes room for so many live messages; what is live stays. False if there is no memory, and then
-  /// the ring is as it was. Throws std::bad_alloc; with the same effect.
+  /// Makes room for so many live messages; what is live stays. False if there is no memory, and
+  /// then the ring is as it was. Throws std::bad_alloc; with the same effect.
   bool reserve(std::uint64_t live_messages);
 
   /// The entry that the next message will get: for prefetching.

@@ -36,7 +36,7 @@ class Looker
   {
     for (;;) {
       const agnocast_ring_entry& entry = entries_[sequence & mask_];
-      const std::uint64_t mark = load_acquire(entry.mark);
+      const std::uint64_t mark = load_acquire(entry.mark);  // pairs with Ring::publish
       if (mark == AGNOCAST_ENTRIES_MOVED) {
         locate();
         continue;
@@ -50,7 +50,7 @@ class Looker
  private:
   void locate()
   {
-    const std::uint64_t word = load_acquire(ring_.shared().entries);
+    const std::uint64_t word = load_acquire(ring_.shared().entries);  // pairs with Ring::reserve
     const std::uint64_t log2 = word % AGNOCAST_CACHE_LINE;
     entries_ = area()->at<agnocast_ring_entry>(word - log2);
     mask_ = (std::uint64_t{1} << log2) - 1;

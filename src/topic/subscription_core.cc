@@ -66,10 +66,9 @@ Status SubscriptionCore::start()
     if (!lacks_place_) return Nothing{};
   }
   close();
-  return context_.area->control_failure(
-    "a connection of a subscription to '" + endpoint_.topic + "' with a hold_limit of " +
-      std::to_string(hold_limit_),
-    connection_bytes(hold_limit_));
+  return context_.area->control_failure("a connection of a subscription to '" + endpoint_.topic +
+                                          "' with a hold_limit of " + std::to_string(hold_limit_),
+                                        connection_bytes(hold_limit_));
 }
 
 SubscriptionCore::~SubscriptionCore()
@@ -351,8 +350,8 @@ Connection* SubscriptionCore::oldest_unread(std::uint64_t published_until_ns)
   return oldest;
 }
 
-// Over all publishers together: each connection keeps to the depth by itself. Only publishers that have
-// a message to show count: what another one says of its head costs the others none of theirs.
+// Over all publishers together: each connection keeps to the depth by itself. Only publishers that
+// have a message to show count: what another one says of its head costs the others none of theirs.
 void SubscriptionCore::skip_beyond_depth()
 {
   std::uint64_t unread = 0;

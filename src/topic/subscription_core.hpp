@@ -160,7 +160,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   const std::uint64_t* generation_ = nullptr;
   agnocast_subscription* shared_ = nullptr;
 
-  std::mutex prepare_mutex_;  ///< one look at the registry at a time; taken before mutex_
+  std::mutex prepare_mutex_;           ///< one look at the registry at a time; taken before mutex_
   std::vector<std::uint64_t> places_;  ///< offsets of all agnocast_connections of the list
 
   os::ShortLock mutex_;  ///< guards all below but the atomics
@@ -174,13 +174,14 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
     std::uint64_t unread;
     Connection* connection;
   };
-  std::vector<Oldest> oldest_;  ///< scratch of skip_beyond_depth()
+  std::vector<Oldest> oldest_;        ///< scratch of skip_beyond_depth()
   std::uint64_t measured_at_ns_ = 0;  ///< when the last message was published that was measured
   std::vector<std::shared_ptr<PeerArea>> starting_;
   std::vector<PeerIdentity> unreachable_;
   bool lacks_place_ = false;
-  /// unreachable_ or starting_ has any. Written under the lock; the control thread reads it without,
-  /// so that a subscription that polls never finds the lock taken. Relaxed: it looks again.
+  /// unreachable_ or starting_ has any. Written under the lock; the control thread reads it
+  /// without, so that a subscription that polls never finds the lock taken. Relaxed: it looks
+  /// again.
   std::atomic<bool> has_unreachable_{false};
   std::string unreachable_why_;
   Once unreachable_said_;

@@ -18,12 +18,12 @@ class TestArea
  public:
   TestArea()
   {
-    auto window = Window::reserve({0x550000000000, 2 * AGNOCAST_SLOT_BYTES_MIN,
-                                   AGNOCAST_SLOT_BYTES_MIN});
+    auto window =
+      Window::reserve({0x550000000000, 2 * AGNOCAST_SLOT_BYTES_MIN, AGNOCAST_SLOT_BYTES_MIN});
     EXPECT_TRUE(static_cast<bool>(window));
     window_ = std::make_unique<Window>(*window);
-    auto area = Area::create({window_.get(), 0, std::to_string(os::process_id()) + ".unit", 0,
-                              0x100000, "", {}});
+    auto area = Area::create(
+      {window_.get(), 0, std::to_string(os::process_id()) + ".unit", 0, 0x100000, "", {}});
     EXPECT_TRUE(static_cast<bool>(area));
     area_ = std::move(*area);
     area_->unlink();

@@ -12,9 +12,11 @@
 namespace agnocast::test {
 namespace {
 
-constexpr uid_t first_user = 2001;
-constexpr uid_t second_user = 2002;
-constexpr uid_t third_user = 2003;
+// Of this test process alone: another test that runs at the same time must not have a process of
+// the same user, or a dead one's registry counts as inhabited.
+const uid_t first_user = 100'000 + 3 * static_cast<uid_t>(::getpid());
+const uid_t second_user = first_user + 1;
+const uid_t third_user = first_user + 2;
 
 class Access : public testing::Test
 {
@@ -51,7 +53,7 @@ class Access : public testing::Test
       channel.say(outcome_of([&] {
         publisher = node.create_publisher<Report>(own, QoS(5));
         subscription = node.create_subscription<Report>(
-          user == first_user ? "/from_2002" : "/from_2001", QoS(5));
+          "/from_" + std::to_string(user == first_user ? second_user : first_user), QoS(5));
       }));
       while (const auto order = channel.hear()) {
         if (*order == "leave") return;
@@ -173,8 +175,9 @@ TEST_F(Access, AnotherUsersDomainIsNotJoinedByOneWhoAdmitsNobody)
   auto first = user_process(first_user, {}, "all");
   ASSERT_EQ(first->hear(), "nothing thrown");
   auto second = user_process(second_user, {group_->gr_gid}, "owner");
-  EXPECT_TRUE(contains(second->hear(), {"RegistryError", "belongs to user 2001", "admits everybody",
-                                        "AGNOCAST_ACCESS=all", "AGNOCAST_DOMAIN_ID"}));
+  EXPECT_TRUE(
+    contains(second->hear(), {"RegistryError", "belongs to user " + std::to_string(first_user),
+                              "admits everybody", "AGNOCAST_ACCESS=all", "AGNOCAST_DOMAIN_ID"}));
   leave(*second);
   auto third = user_process(second_user, {group_->gr_gid}, "group:users");
   EXPECT_TRUE(contains(third->hear(), {"RegistryError", "admits everybody"}))

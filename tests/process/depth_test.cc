@@ -98,22 +98,22 @@ TEST(Depth, BoundsTheUnreadMessagesOfAllPublishersTogether)
 
 TEST(Depth, OfALateSubscriptionSaysHowManyKeptMessagesItGetsAndNoneOfTheOthersCountsAsLost)
 {
-  EXPECT_EQ(in_process([] {
-              const auto node = std::make_shared<Node>("node");
-              std::vector<NumberedPublisher> publishers;
-              for (int i = 0; i < 3; ++i) {
-                publishers.push_back(
-                  node->create_publisher<Numbered>("/depth", QoS(5).transient_local()));
-              }
-              for (std::uint64_t i = 1; i <= 30; ++i) publish(publishers[i % 3], i);
-              const auto subscribe = [&](std::size_t depth) {
-                return take_all(
-                  node->create_subscription<Numbered>("/depth", QoS(depth).transient_local()));
-              };
-              return subscribe(1) + ", " + subscribe(4) + ", " + subscribe(100);
-            }),
-            "30 lost 0, 27 28 29 30 lost 0, "
-            "16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 lost 0");
+  EXPECT_EQ(
+    in_process([] {
+      const auto node = std::make_shared<Node>("node");
+      std::vector<NumberedPublisher> publishers;
+      for (int i = 0; i < 3; ++i) {
+        publishers.push_back(node->create_publisher<Numbered>("/depth", QoS(5).transient_local()));
+      }
+      for (std::uint64_t i = 1; i <= 30; ++i) publish(publishers[i % 3], i);
+      const auto subscribe = [&](std::size_t depth) {
+        return take_all(
+          node->create_subscription<Numbered>("/depth", QoS(depth).transient_local()));
+      };
+      return subscribe(1) + ", " + subscribe(4) + ", " + subscribe(100);
+    }),
+    "30 lost 0, 27 28 29 30 lost 0, "
+    "16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 lost 0");
 }
 
 TEST(Depth, OfAReaderThatKeepsUpCostsItsPublisherNothing)
@@ -160,8 +160,7 @@ TEST(Depth, OfASleepingReaderLosesItsMessagesAndNotThePublishersWhenTheHeapIsFul
     ::setenv("AGNOCAST_WINDOW", "0x550000000000:0x40000000:0x4000000", 1);
     const auto node = std::make_shared<Node>("camera");
     const auto publisher = node->create_publisher<Numbered>("/full", QoS(1).best_effort());
-    const auto recorder =
-      node->create_subscription<Numbered>("/full", QoS(1000).best_effort());
+    const auto recorder = node->create_subscription<Numbered>("/full", QoS(1000).best_effort());
     for (std::uint64_t i = 1; i <= 100; ++i) publish(publisher, i, 2'000'000);
     const auto newest = recorder->take_latest();
     return std::to_string(newest->number);
