@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "agnocast/export.hpp"
 #include "agnocast/ipc_shared_ptr.hpp"
 
 namespace agnocast::internal {
@@ -43,31 +44,33 @@ struct alignas(64) ThreadWindow
 
 /// The window of every thread that has none of its own yet. No loan opens it; under
 /// AGNOCAST_HEAP=all it is open, as every other.
-extern ThreadWindow idle_window;
+AGNOCAST_PUBLIC extern ThreadWindow idle_window;
+
+/// LibraryWork of a thread that has only the idle window, which all such threads share.
+AGNOCAST_PUBLIC extern __thread std::int64_t idle_work __attribute__((tls_model("initial-exec")));
 
 [[nodiscard]] inline bool routes_to_shared_heap() noexcept
 {
-  return this_thread_window->is_open();
+  const ThreadWindow* const window = this_thread_window;
+  return window->is_open() && (window != &idle_window || idle_work == 0);
 }
 
 /// While it stands, what the calling thread allocates is the library's own, and never in the shared
-/// heap, whatever the user has open. Costs two additions to a line of the thread's own; nothing for
-/// a thread that never had a loan. Code of the user is called under UserWork.
+/// heap, whatever the user has open. Costs two additions to a line of the thread's own. Code of the
+/// user is called under UserWork.
 class LibraryWork
 {
  public:
-  LibraryWork() noexcept : window_(this_thread_window)
-  {
-    if (window_ != &idle_window) window_->private_scopes += ThreadWindow::one_work;
-  }
-  ~LibraryWork()
-  {
-    if (window_ != &idle_window) window_->private_scopes -= ThreadWindow::one_work;
-  }
+  LibraryWork() noexcept : window_(this_thread_window) { scopes() += ThreadWindow::one_work; }
+  ~LibraryWork() { scopes() -= ThreadWindow::one_work; }
   LibraryWork(const LibraryWork&) = delete;
   LibraryWork& operator=(const LibraryWork&) = delete;
 
  private:
+  [[nodiscard]] std::int64_t& scopes() const noexcept
+  {
+    return window_ != &idle_window ? window_->private_scopes : idle_work;
+  }
   ThreadWindow* const window_;
 };
 
@@ -78,18 +81,22 @@ class UserWork
  public:
   UserWork() noexcept
     : window_(this_thread_window),
-      suspended_(window_->private_scopes / ThreadWindow::one_work * ThreadWindow::one_work)
+      suspended_(scopes() / ThreadWindow::one_work * ThreadWindow::one_work)
   {
-    if (suspended_ != 0) window_->private_scopes -= suspended_;
+    if (suspended_ != 0) scopes() -= suspended_;
   }
   ~UserWork()
   {
-    if (suspended_ != 0) window_->private_scopes += suspended_;
+    if (suspended_ != 0) scopes() += suspended_;
   }
   UserWork(const UserWork&) = delete;
   UserWork& operator=(const UserWork&) = delete;
 
  private:
+  [[nodiscard]] std::int64_t& scopes() const noexcept
+  {
+    return window_ != &idle_window ? window_->private_scopes : idle_work;
+  }
   ThreadWindow* const window_;
   const std::int64_t suspended_;
 };

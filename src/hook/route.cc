@@ -115,7 +115,8 @@ void* allocate_or_reclaim(Allocate allocate) noexcept
 }  // namespace
 
 // Constant-initialized: the first malloc of the process may come before any constructor.
-constinit ThreadWindow idle_window;
+AGNOCAST_PUBLIC constinit ThreadWindow idle_window;
+AGNOCAST_PUBLIC __thread std::int64_t idle_work = 0;
 AGNOCAST_PUBLIC __thread ThreadWindow* this_thread_window = &idle_window;
 
 ThreadWindow* own_window() noexcept

@@ -1,6 +1,10 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "node/callback_gate.hpp"
 
+#include <pthread.h>
+
+#include "os/short_lock.hpp"
+
 namespace agnocast::internal {
 
 namespace {
@@ -16,8 +20,20 @@ struct Waiter
   bool is_done = false;
 };
 
-std::mutex waiters_mutex;
-Waiter* waiters = nullptr;  // guarded by waiters_mutex
+constinit os::ShortLock waiters_lock;
+Waiter* waiters = nullptr;  // guarded by waiters_lock
+
+// The threads that waited do not exist in a forked child.
+void forget_waiters()
+{
+  waiters_lock.reset_in_child();
+  waiters = nullptr;
+}
+
+__attribute__((constructor)) void watch_forks()
+{
+  pthread_atfork(nullptr, nullptr, forget_waiters);
+}
 
 }  // namespace
 
@@ -91,7 +107,7 @@ void CallbackGate::close()
     is_closed_ = true;
     if (!has_run_of_others(self)) return;
   }
-  std::unique_lock all(waiters_mutex);
+  std::unique_lock all(waiters_lock);
   if (is_held_up_by(self)) return;
   Waiter own{*this, self, waiters};
   waiters = &own;

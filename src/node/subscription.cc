@@ -80,8 +80,13 @@ SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const Typ
 
 SubscriptionBase::~SubscriptionBase()
 {
-  if (!core_ || core_->epoch() != internal::current_epoch()) return;
   const internal::LibraryWork work;
+  if (!core_) return;
+  if (core_->epoch() != internal::current_epoch()) {
+    // In a forked child: what is held leads into the core, and lives as long as it likes.
+    if (core_->held_count() != 0) new std::shared_ptr<internal::SubscriptionCore>(core_);
+    return;
+  }
   if (const auto node = node_.lock()) node->remove_callback(*core_);
   core_->close();
 }

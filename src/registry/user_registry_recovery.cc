@@ -19,6 +19,19 @@
 
 namespace agnocast::internal {
 
+namespace {
+
+// A file that has gone says nothing of a process that may live: somebody has removed it. Its holds
+// stand, so its record must.
+bool is_certainly_gone(const RemainsReport& remains, const PeerIdentity& process)
+{
+  const std::uint64_t here = os::pid_namespace();
+  return remains.state == Remains::none && process.pid_namespace == here && here != 0 &&
+         !os::may_exist(static_cast<pid_t>(process.pid));
+}
+
+}  // namespace
+
 void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
 {
   const std::uint64_t here = os::pid_namespace();
@@ -29,7 +42,7 @@ void UserRegistry::recover_dead(Locked& locked, bool thoroughly)
     bool dead = same_namespace && (process.pid == os::process_id() || !os::may_exist(process.pid));
     if (!dead && thoroughly) {
       const RemainsReport remains = examine_area(process.process);
-      dead = remains.state == Remains::dead || remains.state == Remains::none ||
+      dead = remains.state == Remains::dead || is_certainly_gone(remains, process) ||
              remains.is_of_another(process.process_id);
     }
     if (!dead) continue;
@@ -133,7 +146,7 @@ bool UserRegistry::recover(const PeerIdentity& process)
   const std::uint64_t here = os::pid_namespace();
   const bool ended =
     process.pid_namespace == here && here != 0 && os::has_ended(static_cast<pid_t>(process.pid));
-  if (remains.state != Remains::dead && remains.state != Remains::none && !is_of_another &&
+  if (remains.state != Remains::dead && !is_certainly_gone(remains, process) && !is_of_another &&
       !ended) {
     return false;
   }

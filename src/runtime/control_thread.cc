@@ -10,6 +10,7 @@
 #include "base/atomic.hpp"
 #include "base/log.hpp"
 #include "base/settings.hpp"
+#include "heap/thread_window.hpp"
 #include "os/failpoint.hpp"
 #include "os/futex.hpp"
 #include "runtime/runtime.hpp"
@@ -120,6 +121,7 @@ void ControlThread::poke() noexcept
 
 void ControlThread::run(const os::Scheduling& scheduling)
 {
+  const LibraryWork library_thread;
   scheduling_failure_ = os::schedule_this_thread(scheduling);
   const bool may_run = scheduling_failure_.error == 0;
   if (may_run) {
@@ -138,6 +140,7 @@ void ControlThread::run(const os::Scheduling& scheduling)
       if (!stop_ && !park_) work(ready);
     } catch (const std::bad_alloc&) {
       os::sleep_ns(unwatched_period_ms * ms_in_ns);  // there may be memory later
+      epoll_.wake();                                 // what woke us is not done
     }
   }
 }

@@ -396,12 +396,15 @@ void Runtime::retire_publisher(std::shared_ptr<PublisherCore> publisher)
 
 void Runtime::drop_finished_publishers()
 {
-  std::vector<std::shared_ptr<PublisherCore>> finished;  // destroyed without the lock
+  std::vector<std::shared_ptr<PublisherCore>> finished;  // looked at and destroyed without the lock
+  {
+    const std::lock_guard lock(mutex_);
+    finished = retired_publishers_;
+  }
+  std::erase_if(finished, [](const auto& publisher) { return !publisher->is_finished(); });
   const std::lock_guard lock(mutex_);
-  std::erase_if(retired_publishers_, [&](auto& publisher) {
-    if (!publisher->is_finished()) return false;
-    finished.push_back(std::move(publisher));
-    return true;
+  std::erase_if(retired_publishers_, [&](const auto& publisher) {
+    return std::find(finished.begin(), finished.end(), publisher) != finished.end();
   });
 }
 

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "heap/thread_window.hpp"
 #include "os/futex.hpp"
 
 namespace agnocast::internal {
@@ -67,6 +68,7 @@ bool Workers::start_thread()
 
 void Workers::work()
 {
+  const LibraryWork library_thread;
   std::unique_lock lock(mutex_);
   // It does not change once there are threads. What cannot be had any more was had when the control
   // thread asked for the same.

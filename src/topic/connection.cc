@@ -123,6 +123,11 @@ bool Connection::skip_gone() noexcept
   std::uint64_t next =
     std::max(cursor_ + 1, load_acquire(ring_->tail));  // pairs with retire_oldest()
   next = std::min(next, head + 1);
+  // After head and tail: a ring that has grown since has room for what is between them.
+  if (!locate_entries()) {
+    broken_ = true;
+    return false;
+  }
   if (head - next > entry_mask_ && next <= head) next = head - entry_mask_;
   skip_to(next);
   return true;
@@ -130,8 +135,7 @@ bool Connection::skip_gone() noexcept
 
 void Connection::skip_to(std::uint64_t sequence) noexcept
 {
-  const std::uint64_t owed = std::max(cursor_, owed_from_);
-  if (sequence > owed) lost_ += sequence - owed;
+  lost_ += sequence - cursor_;
   move_cursor(sequence);
 }
 
@@ -150,7 +154,8 @@ bool Connection::skip_beyond_depth() noexcept
 
 void Connection::skip_one() noexcept
 {
-  skip_to(cursor_ + 1);
+  if (cursor_ >= owed_from_) ++lost_;
+  move_cursor(cursor_ + 1);
 }
 
 std::uint64_t Connection::unread_count() const noexcept
@@ -276,6 +281,7 @@ ReceivedHandle* Connection::take(const void*& address) noexcept
     }
     AGNOCAST_FAILPOINT("take.checked");
     address = reinterpret_cast<const void*>(found);
+    owed_from_ = 0;
     move_cursor(cursor_ + 1);
     AGNOCAST_FAILPOINT("take.taken");
     return &handle;

@@ -68,7 +68,8 @@ class Connection
   /// Moves past all messages but the newest, or past that too.
   void skip_to_newest() noexcept;
   void skip_all() noexcept;
-  /// Moves past the message that peek() found; it counts as lost if it was owed.
+  /// Moves past the message that peek() found, in favour of another publisher's. It counts as lost,
+  /// unless it is older than the connection and none was taken yet.
   void skip_one() noexcept;
 
   void release_hold(std::uint32_t hold) noexcept;
@@ -108,8 +109,10 @@ class Connection
   const agnocast_ring_entry* entries_ = nullptr;
   std::uint64_t entries_word_ = 0;
   std::uint64_t entry_mask_ = 0;
-  std::uint64_t cursor_ = 1;     ///< as in shared_
-  std::uint64_t owed_from_ = 0;  ///< what was published before the connection was made is no loss
+  std::uint64_t cursor_ = 1;  ///< as in shared_
+  /// Older messages were published before the connection was made, and are no loss as long as none
+  /// was taken: then a gap is one.
+  std::uint64_t owed_from_ = 0;
   std::uint64_t lost_ = 0;
   bool is_caught_up_ = false;
   bool broken_ = false;  ///< the publisher wrote something impossible

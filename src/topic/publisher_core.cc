@@ -124,14 +124,19 @@ PublishOutcome PublisherCore::publish(void* message, std::uint64_t owned_bytes)
   count_use();
   // While it comes, the clock is read.
   prefetch_for_write(&ring_->next_entry());
-  if (waiter_ != AGNOCAST_NO_WAITER && !wait_for_room(lock)) return PublishOutcome::timed_out;
-  if (ring_->is_full()) make_room_in_ring(lock);
+  for (;;) {
+    if (waiter_ != AGNOCAST_NO_WAITER && !wait_for_room(lock)) return PublishOutcome::timed_out;
+    if (!ring_->is_full()) break;
+    make_room_in_ring(lock);  // gives the lock back: what was waited for may have changed
+  }
   const bool is_current = this->is_current();
   if (!is_current) ask_for_readers();
+  if (!is_current || retired_.is_full()) tell_live_max(~std::uint64_t{0});
   const std::uint64_t told_bytes = setup_.endpoint.type_bytes + owned_bytes;
   ring_->publish(message, static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns),
                  told_bytes, kept_bytes(told_bytes, owned_bytes != 0));
   if (is_current) retire_beyond_depth();
+  if (is_current && ring_->live_count() <= depth_) tell_live_max(depth_);
   if (ring_->live_count() > setup_.endpoint.depth) retire_surplus(setup_.surplus_bytes_max);
   AGNOCAST_FAILPOINT("publish.before_wake");
   wake_sleepers();
@@ -155,13 +160,18 @@ bool PublisherCore::is_current() const noexcept
   return load_seq_cst(*generation_) == readers_->generation;
 }
 
-// Once for each generation: who publishes does not make a system call for it each time. A reader
-// whose depth is less than what may be live now must look how far it is behind.
+// A reader whose depth is less than what may be live must look how far it is behind. Told before
+// the mark of the message that makes it so is stored: who sees that mark sees this.
+void PublisherCore::tell_live_max(std::uint64_t messages) noexcept
+{
+  if (messages == live_max_) return;
+  live_max_ = messages;
+  store_relaxed(ring_->shared().live_max, messages);  // pairs with Connection::skip_beyond_depth
+}
+
+// Once for each generation: who publishes does not make a system call for it each time.
 void PublisherCore::ask_for_readers() noexcept
 {
-  // Before the next mark is stored: who sees that mark sees this. Pairs with
-  // Connection::next_entry.
-  store_relaxed(ring_->shared().live_max, ~std::uint64_t{0});
   const std::uint64_t generation = load_relaxed(*generation_);
   if (asked_generation_ == generation) return;
   asked_generation_ = generation;
@@ -204,8 +214,7 @@ void PublisherCore::take_over(std::unique_ptr<ReaderList>& list)
   depth_ = depth;
   look_who_needs_care();
   retire_beyond_depth();
-  // Pairs with the load in Connection::next_entry.
-  store_relaxed(ring_->shared().live_max, depth_);
+  tell_live_max(ring_->live_count() <= depth_ ? depth_ : ~std::uint64_t{0});
   if (waiting_ != 0) {
     // Whom they wait for may have left without ever connecting: nobody else tells them. Pairs with
     // the load in wait_for_room().
@@ -264,8 +273,13 @@ void PublisherCore::make_room_in_ring(std::unique_lock<os::ShortLock>& lock)
 
 bool PublisherCore::wait_for_room(std::unique_lock<os::ShortLock>& lock)
 {
+  // Who waits may as well look: nobody new may lose what is published.
   const auto has_room = [&] {
-    if (!is_current()) ask_for_readers();
+    if (!is_current()) {
+      lock.unlock();
+      prepare();
+      lock.lock();
+    }
     return ring_->head() + 1 - slowest_cursor(true) < setup_.endpoint.depth;
   };
   const std::int64_t now = os::monotonic_ns();

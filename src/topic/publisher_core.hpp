@@ -162,6 +162,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void count_use() noexcept;
   [[nodiscard]] bool is_current() const noexcept;
   void ask_for_readers() noexcept;
+  void tell_live_max(std::uint64_t messages) noexcept;
   void prepare();
   void take_over(std::unique_ptr<ReaderList>& list);
   void ring_newcomers(const ReaderList& former);
@@ -213,6 +214,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::unique_ptr<ReaderList> readers_;
   std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked for readers
   std::uint64_t depth_ = 0;             ///< the newest so many are live, whoever has read them
+  std::uint64_t live_max_ = 0;          ///< as in the ring
   std::size_t in_the_way_ = 0;          ///< place in the list of one that wanted the oldest message
   std::size_t used_at_pass_ = 0;  ///< of the heap when holds were looked at last, or less since
   bool closed_ = false;

@@ -55,6 +55,7 @@ bool PublisherCore::wants_oldest(Reader& reader)
 std::uint64_t PublisherCore::slowest_cursor(bool blocking_only)
 {
   std::uint64_t slowest = ring_->head() + 1;
+  if (blocking_only && readers_->has_unreachable_blocking) slowest = ring_->tail();
   for (Reader& reader : readers_->readers) {
     if (reader.depth == 0 || (blocking_only && !reader.blocks) || reader.area->is_gone()) continue;
     const agnocast_connection* connection = reader.find_connection(ticket_.id);

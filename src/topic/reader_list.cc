@@ -68,6 +68,7 @@ bool ReaderList::add(Context& context, const Publisher& publisher, const Endpoin
   reader.id = view.id;
   reader.depth = depth_of(view, publisher.depth);
   reader.blocks = view.history == AGNOCAST_KEEP_ALL && view.reliability == AGNOCAST_RELIABLE;
+  depth_max = std::max(depth_max, reader.depth);  // also of one that cannot be seen
   if (former != nullptr) {
     const auto known = std::find_if(former->readers.begin(), former->readers.end(),
                                     [&](const Reader& other) { return other.id == view.id; });
@@ -85,6 +86,7 @@ bool ReaderList::add(Context& context, const Publisher& publisher, const Endpoin
       }
       // Gone meanwhile, or a limit of this process: until it is known, its holds must be respected.
       unreachable_why = area.failure().text;
+      has_unreachable_blocking = has_unreachable_blocking || reader.blocks;
       return false;
     }
     reader.area = std::move(*area);
@@ -92,7 +94,6 @@ bool ReaderList::add(Context& context, const Publisher& publisher, const Endpoin
     if (reader.subscription == nullptr) return true;  // a lie: it costs the liar its wake-ups
   }
   reader.find_connection(publisher.id);
-  depth_max = std::max(depth_max, reader.depth);
   readers.push_back(std::move(reader));
   return true;
 }

@@ -60,8 +60,9 @@ class ReaderList
   /// Subscribers whose holds cannot be seen: nothing may be freed while there are any.
   std::vector<PeerIdentity> unreachable;
   std::string unreachable_why;
-  std::uint64_t generation = 0;  ///< of the topic when this was made; 0: before any
-  std::uint32_t depth_max = 0;   ///< of the readers
+  bool has_unreachable_blocking = false;  ///< of them, one that a keep_all publisher waits for
+  std::uint64_t generation = 0;           ///< of the topic when this was made; 0: before any
+  std::uint32_t depth_max = 0;            ///< of the readers
 
   [[nodiscard]] bool has_unlisted() const noexcept;
   [[nodiscard]] std::size_t holds_max() const noexcept;

@@ -25,8 +25,10 @@ class RetiredMessages
   void reserve(std::size_t count)
   {
     if (count <= messages_.capacity() && places_.size() >= 2 * count) return;
+    // In this order: more places than messages, whatever fails. A vector may reserve more than
+    // asked.
+    places_.resize(std::bit_ceil(std::max<std::size_t>(4 * count, 16)));
     messages_.reserve(count);
-    places_.resize(std::bit_ceil(std::max<std::size_t>(2 * messages_.capacity(), 16)));
   }
   [[nodiscard]] bool is_full() const noexcept { return messages_.size() == messages_.capacity(); }
   [[nodiscard]] bool is_empty() const noexcept { return messages_.empty(); }

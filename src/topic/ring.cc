@@ -28,8 +28,7 @@ bool Ring::open()
 }
 
 // The old entries are marked as left after the new ones are in place: a reader that looks at one of
-// them looks at ring.entries again. Those of messages below the tail need no such mark: they say
-// that their messages are retired, which stays true.
+// them looks at ring.entries again. All of them: a reader that skips what is retired comes to any.
 bool Ring::reserve(std::uint64_t live_messages)
 {
   if (live_messages <= capacity()) return true;
@@ -66,10 +65,9 @@ bool Ring::reserve(std::uint64_t live_messages)
   store_seq_cst(ring_->entries, offset + log2);
   AGNOCAST_FAILPOINT("growth.entries_replaced");
   if (old_entries == nullptr) return true;
-  // The next message too: a reader that has taken all waits at its entry.
-  for (std::uint64_t seq = tail_; seq <= head_ + 1; ++seq) {
+  for (std::uint64_t i = 0; i <= old_mask; ++i) {
     // Pairs with the second load in Connection::take, as in retire_oldest().
-    store_seq_cst(old_entries[seq & old_mask].mark, std::uint64_t{AGNOCAST_ENTRIES_MOVED});
+    store_seq_cst(old_entries[i].mark, std::uint64_t{AGNOCAST_ENTRIES_MOVED});
     AGNOCAST_FAILPOINT("growth.old_entry_left");
   }
   return true;

@@ -137,6 +137,35 @@ TEST(Ring, ShowsEachReaderTheRightMessageAlsoIfItLooksAtEntriesThatWereLeft)
   }
 }
 
+// What Connection does: at the entry of its cursor it finds the message, or that it was skipped,
+// and goes on at the tail; or that it is not there yet.
+TEST(Ring, LetsAReaderThatWasFarBehindWhenItGrewComeToTheNewestMessage)
+{
+  for (std::uint64_t behind = 1; behind <= 40; ++behind) {
+    Ring ring(*area());
+    ASSERT_TRUE(ring.open());
+    ASSERT_TRUE(ring.reserve(8));
+    const auto publish = [&](std::uint64_t count, std::uint64_t live) {
+      for (; count > 0; --count) {
+        while (ring.live_count() >= live) ring.retire_oldest();
+        ring.publish(message(ring.head() + 1), 1, 1, 1);
+      }
+    };
+    publish(behind, 1);
+    Looker looker(ring);
+    std::uint64_t cursor = 1;
+    ASSERT_TRUE(ring.reserve(200));
+    publish(300, 1);
+    for (int steps = 0; cursor <= ring.head(); ++steps) {
+      ASSERT_LT(steps, 10) << "stuck at " << cursor << " of " << ring.head();
+      std::uint64_t address = 0;
+      const auto seen = looker.look(cursor, address);
+      ASSERT_NE(seen, Looker::Seen::not_yet) << "at " << cursor << " of " << ring.head();
+      cursor = seen == Looker::Seen::live ? cursor + 1 : std::max(cursor + 1, ring.tail());
+    }
+  }
+}
+
 TEST(Ring, RefusesToGrowBeyondItsLimitAndStaysAsItIs)
 {
   Ring ring(*area());

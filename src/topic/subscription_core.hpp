@@ -26,6 +26,12 @@
 
 namespace agnocast::internal {
 
+/// Of an agnocast_connection with so many holds.
+inline std::size_t connection_bytes(std::uint32_t hold_limit) noexcept
+{
+  return AGNOCAST_HOLDS_OFFSET + (hold_limit < 4 ? 4 : hold_limit) * sizeof(std::uint64_t);
+}
+
 enum class TakeOutcome { taken, nothing, hold_limit };
 
 struct Taken

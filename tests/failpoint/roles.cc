@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <string_view>
 #include <thread>
 
 #include "abi/area_layout.h"
@@ -140,6 +141,14 @@ void founder_role(Tally& tally, Channel&)
   look_at(tally, *message);
 }
 
+bool has_reached(const Tally& tally, std::string_view name)
+{
+  for (std::size_t i = 0; i < failpoints().count; ++i) {
+    if (failpoints().first[i].name == name) return tally.failpoints.reached[i] != 0;
+  }
+  return false;
+}
+
 // Cleans up after a process that dies while it is connected to it.
 void cleaner_role(Tally& tally, Channel& channel)
 {
@@ -151,6 +160,7 @@ void cleaner_role(Tally& tally, Channel& channel)
   look_at(tally, *await_sample(wait_set, *subscription));
   channel.say("kill");
   require(eventually([&] { return subscription->publisher_count() == 0; }), "the death is seen");
+  require(eventually([&] { return has_reached(tally, "death.cleaned"); }), "and cleaned up");
 }
 
 // Its number was another's before: it finds that one's remains under its own names.

@@ -1,0 +1,254 @@
+// How a subscription comes to its publishers: looked for off the message path, and let go.
+//
+// Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/atomic.hpp"
+#include "os/failpoint.hpp"
+#include "os/futex.hpp"
+#include "topic/subscription_core.hpp"
+
+namespace agnocast::internal {
+
+bool SubscriptionCore::retry_unreachable()
+{
+  if (!has_unreachable_.load(std::memory_order_relaxed)) return false;
+  prepare();
+  std::vector<PeerIdentity> unreachable;
+  std::string why;
+  {
+    const std::lock_guard lock(mutex_);
+    unreachable = unreachable_;
+    why = unreachable_why_;
+  }
+  for (const PeerIdentity& process : unreachable) {
+    // One that has just died is nothing to speak of.
+    if (context_.registry->recover(process) || !unreachable_said_.first()) continue;
+    log_warning("topic '" + endpoint_.topic + "': " + why + "; trying again until it works");
+  }
+  return true;
+}
+
+void SubscriptionCore::prepare_if_changed()
+{
+  bool is_current = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_current = this->is_current() && starting_.empty();
+  }
+  if (!is_current) prepare();
+  const std::lock_guard lock(mutex_);
+  drop_finished_locked();
+}
+
+// Nothing slow is done under mutex_: who takes waits for that one.
+void SubscriptionCore::prepare()
+{
+  const std::lock_guard one(prepare_mutex_);
+  if (closed_.load(std::memory_order_relaxed)) return;
+  // Before the records are read: what changes after this is seen at the next look. Pairs with the
+  // fence after the registry's stores.
+  const std::uint64_t generation = load_seq_cst(*generation_);
+  const auto views = context_.registry->endpoints(ticket_.topic, AGNOCAST_PUBLISHER);
+  if (context_.registry->complain_if_broken()) return;  // what was read does not count
+  const std::vector<std::uint64_t> known = known_publishers();
+  Prepared prepared;
+  for (const EndpointView& view : views) {
+    if (std::find(known.begin(), known.end(), view.id) == known.end()) connect(view, prepared);
+  }
+  const bool any = !prepared.connections.empty();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_.load(std::memory_order_relaxed)) {
+      take_over(prepared, views);
+      seen_generation_ = generation;
+    }
+  }
+  for (const auto& connection : prepared.connections) {  // closed meanwhile
+    connection->disconnect();
+    give_back_place(connection->offset());
+  }
+  if (any) wake_own();
+}
+
+std::vector<std::uint64_t> SubscriptionCore::known_publishers()
+{
+  std::vector<std::uint64_t> known;
+  const std::lock_guard lock(mutex_);
+  known = ignored_;
+  for (const auto& connection : connections_) known.push_back(connection->publisher_id());
+  return known;
+}
+
+void SubscriptionCore::take_over(Prepared& prepared, const std::vector<EndpointView>& views)
+{
+  // What can fail comes first: a connection that is open is in the list, or closed again.
+  try {
+    connections_.reserve(connections_.size() + prepared.connections.size());
+    oldest_.reserve(connections_.size() + prepared.connections.size());
+    ignored_.reserve(ignored_.size() + prepared.ignored.size());
+    free_places_.reserve(places_.size());
+  } catch (const std::bad_alloc&) {
+    for (const auto& connection : prepared.connections) connection->disconnect();
+    throw;
+  }
+  const auto is_there = [&](std::uint64_t id) {
+    return std::any_of(views.begin(), views.end(),
+                       [&](const EndpointView& view) { return view.id == id; });
+  };
+  for (const auto& connection : connections_) {
+    if (!is_there(connection->publisher_id())) {
+      connection->draining.store(true, std::memory_order_release);
+    }
+  }
+  drop_finished_locked();
+  std::erase_if(ignored_, [&](std::uint64_t id) { return !is_there(id); });
+  ignored_.insert(ignored_.end(), prepared.ignored.begin(), prepared.ignored.end());
+  lacks_place_ = prepared.lacks_place;
+  starting_.swap(prepared.starting);
+  unreachable_.swap(prepared.unreachable);
+  unreachable_why_.swap(prepared.unreachable_why);
+  has_unreachable_.store(!unreachable_.empty() || !starting_.empty(), std::memory_order_relaxed);
+  for (auto& connection : prepared.connections) connections_.push_back(std::move(connection));
+  prepared.connections.clear();
+}
+
+void SubscriptionCore::wake_own() const noexcept
+{
+  const std::uint32_t waiter = load_seq_cst(shared_->waiter);  // pairs with set_waiter()
+  if (waiter >= AGNOCAST_WAITERS) return;
+  std::uint32_t& word = context_.area->doorbell().words[waiter];
+  add_seq_cst(word, 1u);  // pairs with the load in WaitSetCore::wait
+  os::futex_wake_all(&word);
+}
+
+void SubscriptionCore::give_back_place(std::uint64_t place)
+{
+  const std::lock_guard lock(mutex_);
+  free_places_.push_back(place);
+}
+
+std::uint64_t SubscriptionCore::free_connection_place()
+{
+  {
+    const std::lock_guard lock(mutex_);
+    if (!free_places_.empty()) {
+      const std::uint64_t place = free_places_.back();
+      free_places_.pop_back();
+      return place;
+    }
+  }
+  if (places_.size() >= AGNOCAST_CONNECTIONS_MAX) return 0;
+  const std::uint64_t place = context_.area->allocate_control(connection_bytes(hold_limit_));
+  if (place == 0) return 0;
+  auto* shared = context_.area->at<agnocast_connection>(place);
+  store_release(shared->next, load_relaxed(shared_->first_connection));  // pairs with the walk
+  places_.push_back(place);
+  AGNOCAST_FAILPOINT("connection.before_link");
+  // Pairs with the load where find_connection() begins its walk.
+  store_seq_cst(shared_->first_connection, place);
+  AGNOCAST_FAILPOINT("connection.linked");
+  return place;
+}
+
+void SubscriptionCore::connect(const EndpointView& publisher, Prepared& prepared)
+{
+  const auto note_unreachable = [&](std::string why) {
+    prepared.unreachable.push_back(publisher.process);
+    prepared.unreachable_why = std::move(why);
+  };
+  auto area = context_.peers->get(publisher.process, PeerUse::messages);
+  if (!area && area.failure().kind == FailureKind::broken_peer) {
+    prepared.ignored.push_back(publisher.id);
+    if (unreachable_said_.first()) log_warning(area.failure().text);
+    return;
+  }
+  if (!area) return note_unreachable(area.failure().text);
+  const auto* ring = (*area)->at<agnocast_ring>(publisher.control_offset);
+  if (ring == nullptr || (*area)->is_broken()) return;  // a lie: there is nothing to read
+  // Pairs with the store in PublisherCore::start. Looked at again below.
+  if (load_seq_cst(ring->publisher_id) != publisher.id) {
+    prepared.starting.push_back(std::move(*area));
+    return;
+  }
+  const std::uint64_t place = free_connection_place();
+  if (place == 0) {
+    prepared.lacks_place = true;
+    return note_unreachable(
+      "no room for a connection to another publisher: the control part of this process's area is "
+      "full, or /dev/shm is");
+  }
+  const bool both_transient = endpoint_.durability == AGNOCAST_TRANSIENT_LOCAL &&
+                              publisher.durability == AGNOCAST_TRANSIENT_LOCAL;
+  const Connection::Start start = publisher.id > ticket_.id ? Connection::Start::first
+                                  : both_transient          ? Connection::Start::oldest
+                                                            : Connection::Start::next;
+  const ConnectionSetup setup{
+    place,
+    hold_limit_,
+    endpoint_.type_bytes,
+    endpoint_.type_alignment,
+    endpoint_.history == AGNOCAST_KEEP_ALL && endpoint_.reliability == AGNOCAST_RELIABLE,
+    endpoint_.history == AGNOCAST_KEEP_ALL ? publisher.depth : endpoint_.depth,
+    publisher.depth,
+    static_cast<std::uint64_t>(context_.clock_offset_ns),
+    this};
+  auto connection = std::make_unique<Connection>(context_, setup, publisher, *area, ring, start);
+  // After the connection is in the list. Pairs with the stores in PublisherCore: 0 before the ring
+  // is ready (look again) and once it is to be freed (the registry will say so).
+  if (load_seq_cst(ring->publisher_id) != publisher.id) {
+    connection->disconnect();
+    give_back_place(place);
+    prepared.starting.push_back(std::move(*area));
+    return;
+  }
+  prepared.connections.push_back(std::move(connection));
+  AGNOCAST_FAILPOINT("connection.made");
+}
+
+void SubscriptionCore::drop_finished_locked()
+{
+  std::size_t draining = 0;
+  for (const auto& connection : connections_) {
+    draining += connection->draining.load(std::memory_order_acquire) ? 1 : 0;
+  }
+  if (draining == 0) return;
+  std::erase_if(connections_, [&](const std::unique_ptr<Connection>& connection) {
+    if (!connection->draining.load(std::memory_order_acquire) || connection->is_held())
+      return false;
+    if (connection->has_unread() && draining <= draining_max) return false;
+    --draining;
+    count_lost(connection->take_lost());
+    connection->disconnect();
+    free_places_.push_back(connection->offset());
+    AGNOCAST_FAILPOINT("connection.dropped");
+    return true;
+  });
+}
+
+void SubscriptionCore::drop_broken()
+{
+  const std::lock_guard lock(mutex_);
+  for (const auto& connection : connections_) {
+    if (connection->area().is_broken()) static_cast<void>(connection->peek());
+  }
+  drop_broken_locked();
+  drop_finished_locked();
+}
+
+void SubscriptionCore::drop_broken_locked()
+{
+  for (const auto& connection : connections_) {
+    if (!connection->is_broken()) continue;
+    if (connection->draining.exchange(true, std::memory_order_acq_rel)) continue;
+    ignored_.push_back(connection->publisher_id());
+    if (connection->area().first_complaint()) {
+      log_warning("topic '" + endpoint_.topic + "': process " +
+                  std::to_string(connection->area().identity().pid) +
+                  " published something impossible or shortened its area; its messages are ignored "
+                  "from now on: end or repair that program");
+    }
+  }
+}
+
+}  // namespace agnocast::internal
