@@ -12,8 +12,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+
+#include "base/epoch.hpp"
+#include "os/short_lock.hpp"
 
 namespace agnocast::internal::os {
 
@@ -22,25 +27,56 @@ Descriptor::~Descriptor()
   if (fd_ >= 0) ::close(fd_);
 }
 
+namespace {
+
+// The places are one process's, so one thread must not give them back while another still opens.
+constinit ShortLock places_lock;
+std::atomic<std::uint32_t> places_epoch{0};  // of the process that the rest belongs to
+std::size_t places_users = 0;                // guarded by places_lock, as the rest
+std::size_t places_count = 0;
+std::array<int, STDERR_FILENO + 1> places{};
+
+// A forked child has none of the threads that were opening something.
+void enter_places() noexcept
+{
+  if (places_epoch.load(std::memory_order_relaxed) != current_epoch()) {
+    places_lock.reset_in_child();
+    places_epoch.store(current_epoch(), std::memory_order_relaxed);
+    places_users = 0;
+  }
+  places_lock.lock();
+}
+
+}  // namespace
+
 StandardPlaces::StandardPlaces() noexcept
 {
-  while (count_ < places_.size()) {
-    // Nobody can read or write through it.
-    const int fd = ::open("/", O_PATH | O_CLOEXEC);
-    if (fd > STDERR_FILENO) ::close(fd);
-    if (fd < 0 || fd > STDERR_FILENO) break;
-    places_[count_++] = fd;
+  enter_places();
+  if (places_users++ == 0) {
+    places_count = 0;
+    while (places_count < places.size()) {
+      // Nobody can read or write through it.
+      const int fd = ::open("/", O_PATH | O_CLOEXEC);
+      if (fd > STDERR_FILENO) ::close(fd);
+      if (fd < 0 || fd > STDERR_FILENO) break;
+      places[places_count++] = fd;
+    }
   }
+  places_lock.unlock();
 }
 
 StandardPlaces::~StandardPlaces()
 {
   const int error = errno;
-  for (std::size_t i = 0; i < count_; ++i) {
-    // The program may have put a stream of its own there meanwhile.
-    const int flags = ::fcntl(places_[i], F_GETFL);
-    if (flags >= 0 && (flags & O_PATH) != 0) ::close(places_[i]);
+  enter_places();
+  if (places_users != 0 && --places_users == 0) {
+    for (std::size_t i = 0; i < places_count; ++i) {
+      // The program may have put a stream of its own there meanwhile.
+      const int flags = ::fcntl(places[i], F_GETFL);
+      if (flags >= 0 && (flags & O_PATH) != 0) ::close(places[i]);
+    }
   }
+  places_lock.unlock();
   errno = error;
 }
 

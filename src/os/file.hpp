@@ -36,8 +36,9 @@ class Descriptor
   int fd_ = -1;
 };
 
-/// While it exists, 0, 1 and 2 are taken. A program that runs without some of its standard streams
-/// must not find a shared object in their place: what it prints would be written into it.
+/// While any exists, in whichever thread, 0, 1 and 2 are taken. A program that runs without some of
+/// its standard streams must not find a shared object in their place: what it prints would be
+/// written into it.
 class StandardPlaces
 {
  public:
@@ -45,14 +46,10 @@ class StandardPlaces
   ~StandardPlaces();
   StandardPlaces(const StandardPlaces&) = delete;
   StandardPlaces& operator=(const StandardPlaces&) = delete;
-
- private:
-  std::array<int, 3> places_{};
-  std::size_t count_ = 0;
 };
 
-/// The same descriptor, or a copy of it in its place, above the standard ones: another thread's
-/// StandardPlaces may have been there when ours were taken, and gone when they were needed.
+/// The same descriptor, or a copy of it in its place, above the standard ones: the program may have
+/// closed one of those while ours was opened.
 int above_standard(int fd) noexcept;
 
 struct FileStatus
