@@ -31,6 +31,7 @@ class FakeRegistry final : public Registry
   Status finish_join(const ProcessTicket&) override { return Nothing{}; }
   void remove_if_empty() override {}
   void remove_process(const ProcessTicket&) override {}
+  [[nodiscard]] bool may_be_there(const PeerIdentity&) const override { return true; }
   bool recover(const PeerIdentity&) override { return false; }
   Result<EndpointTicket> add_endpoint(const ProcessTicket&, const EndpointRequest&) override
   {
@@ -38,6 +39,7 @@ class FakeRegistry final : public Registry
   }
   void close_endpoint(const EndpointTicket&) noexcept override {}
   void remove_endpoint(const EndpointTicket&) noexcept override {}
+  [[nodiscard]] bool is_settled() const noexcept override { return true; }
   bool settle() noexcept override { return true; }
   [[nodiscard]] std::optional<std::uint32_t> find_topic(std::string_view) const override
   {
