@@ -37,7 +37,8 @@ Status SubscriptionCore::start()
   }
   endpoint_.control_offset = offset;
   agnocast_subscription* shared = context_.area->at<agnocast_subscription>(offset);
-  // Pairs with the load in wake_all(), of a publisher that still knows who was here before.
+  // Pairs with the load in PublisherCore::ring(), of a publisher that still knows who was here
+  // before.
   store_relaxed(shared->waiter, std::uint32_t{AGNOCAST_NO_WAITER});
   store_relaxed(shared->description, endpoint_.description_offset);
   AGNOCAST_FAILPOINT("subscription.allocated");
@@ -49,7 +50,7 @@ Status SubscriptionCore::start()
   shared_ = shared;
   ticket_ = *ticket;
   AGNOCAST_FAILPOINT("subscription.registered");
-  store_release(shared_->subscription_id, ticket_.id);  // pairs with keep_unlisted_holders()
+  store_release(shared_->subscription_id, ticket_.id);  // pairs with ReaderList::make
   generation_ = context_.registry->topic_generation(ticket_.topic);
   prepare();
   {
