@@ -10,11 +10,28 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <string>
 
 #include "abi/kernel_interface.h"
 
 namespace agnocast::test {
+
+/// All commands of the interface; the number of each is its place, from 1.
+inline constexpr unsigned long every_command[] = {AGNOCAST_GET_VERSION_CMD,
+                                                  AGNOCAST_ENTER_CMD,
+                                                  AGNOCAST_LOOK_CMD,
+                                                  AGNOCAST_ADD_PROCESS_CMD,
+                                                  AGNOCAST_REMOVE_PROCESS_CMD,
+                                                  AGNOCAST_ADD_PUBLISHER_CMD,
+                                                  AGNOCAST_ADD_SUBSCRIBER_CMD,
+                                                  AGNOCAST_CLOSE_SUBSCRIBER_CMD,
+                                                  AGNOCAST_REMOVE_PUBLISHER_CMD,
+                                                  AGNOCAST_REMOVE_SUBSCRIBER_CMD,
+                                                  AGNOCAST_TAKE_TURN_CMD,
+                                                  AGNOCAST_GIVE_TURN_CMD,
+                                                  AGNOCAST_FORGET_PROCESS_CMD,
+                                                  AGNOCAST_FINISH_PROCESS_CMD};
 
 /// One open file of the device. Its calls return 0 or an errno.
 class Device
