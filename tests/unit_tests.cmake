@@ -19,7 +19,7 @@ agnocast_unit_test(settings_test ${src}/base/settings_test.cc)
 agnocast_unit_test(types_test ${src}/types/type_description_test.cc
   ${src}/types/message_text_test.cc ${src}/types/message_value_test.cc
   ${src}/types/message_view_test.cc ${src}/types/test_arena.cc)
-agnocast_unit_test(control_space_test ${src}/memory/control_space_test.cc)
+agnocast_unit_test(memory_test ${src}/memory/control_space_test.cc ${src}/memory/hint_set_test.cc)
 agnocast_unit_test(short_lock_test ${src}/os/short_lock_test.cc)
 agnocast_unit_test(names_test ${src}/node/names_test.cc)
 agnocast_unit_test(topic_test ${src}/topic/ring_test.cc ${src}/topic/retired_messages_test.cc)

@@ -37,7 +37,7 @@ using ErasedCallback = std::function<void(TakenMessage)>;
 }  // namespace internal
 
 /// What does not depend on the message type. Thread-safe.
-class AGNOCAST_PUBLIC SubscriptionBase
+class AGNOCAST_PUBLIC SubscriptionBase : public std::enable_shared_from_this<SubscriptionBase>
 {
  public:
   SubscriptionBase(const SubscriptionBase&) = delete;

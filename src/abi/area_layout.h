@@ -11,7 +11,7 @@
  *   AGNOCAST_HEAP         the shared heap: messages, to the end of the slot
  *
  * Who writes what: the process that the area belongs to, and nobody else; peers map it read-only.
- * The doorbell page is the exception: any connected peer adds to its words.
+ * The doorbell is the exception: any connected peer adds to its words, and sets its hints.
  */
 #ifndef AGNOCAST_ABI_AREA_LAYOUT_H
 #define AGNOCAST_ABI_AREA_LAYOUT_H
@@ -72,11 +72,19 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_waiter) == 64, "waiter");
 #define AGNOCAST_WAITERS_OFFSET 0x1000ull
 AGNOCAST_LAYOUT(AGNOCAST_WAITERS_OFFSET + AGNOCAST_WAITERS * 64u <= AGNOCAST_CONTROL, "waiters");
 
+/* Which of many has something new: bit h - 1 is that of hint h. Set by peers, cleared by the process
+ * itself before it looks. A hint is no promise: one that is set for nothing costs a look, and one
+ * that somebody took away a second. */
+#define AGNOCAST_HINTS 32768u
+#define AGNOCAST_HINTS_IN_WORD 64u
+#define AGNOCAST_HINT_WORDS (AGNOCAST_HINTS / AGNOCAST_HINTS_IN_WORD)
+
 struct agnocast_doorbell
 {
   uint32_t words[AGNOCAST_WAITERS];
+  uint64_t hints[AGNOCAST_HINT_WORDS];
 };
-AGNOCAST_LAYOUT(sizeof(struct agnocast_doorbell) == AGNOCAST_PAGE, "doorbell");
+AGNOCAST_LAYOUT(sizeof(struct agnocast_doorbell) == 2 * AGNOCAST_PAGE, "doorbell");
 
 /* One published message. mark: 0 while the entry was never used; the sequence number while the
  * message can be taken; with AGNOCAST_RETIRED added once it is retired; AGNOCAST_ENTRIES_MOVED when
@@ -127,7 +135,8 @@ struct agnocast_subscription
   uint64_t subscription_id __attribute__((aligned(64))); /* 0: no subscription any more */
   uint64_t first_connection;                             /* offset; 0: none */
   uint32_t waiter; /* index of the wait set, or AGNOCAST_NO_WAITER */
-  uint32_t reserved0;
+  uint16_t hint;   /* for that wait set; 0: it looks at this subscription each time */
+  uint16_t has_hinted_connections; /* 1: publishers look for the hint of their connection too */
   uint64_t description; /* offset of the message type's agnocast_description; 0: none */
   uint32_t reserved[8];
   /* For tools; away from what publishers read at each message. */
@@ -148,7 +157,8 @@ struct agnocast_connection
 {
   uint64_t publisher_id __attribute__((aligned(64))); /* 0: no connection any more */
   uint64_t next;                                      /* offset of the next connection; 0: last */
-  uint32_t holds_capacity;
+  uint16_t holds_capacity;
+  uint16_t hint; /* 0: the subscription looks at this connection each time */
   uint32_t holds_end;
   uint64_t cursor;   /* the next sequence to take */
   uint64_t holds[4]; /* holds_capacity of them follow in the same block; 0: free */

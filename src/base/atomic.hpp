@@ -58,6 +58,11 @@ inline T exchange_seq_cst(T& word, T value) noexcept
   return __atomic_exchange_n(&word, value, __ATOMIC_SEQ_CST);
 }
 template <class T>
+inline void or_seq_cst(T& word, T bits) noexcept
+{
+  __atomic_fetch_or(&word, bits, __ATOMIC_SEQ_CST);
+}
+template <class T>
 inline bool compare_exchange_seq_cst(T& word, T expected, T wanted) noexcept
 {
   return __atomic_compare_exchange_n(&word, &expected, wanted, false, __ATOMIC_SEQ_CST,

@@ -263,7 +263,7 @@ class Snapshot
                                    const agnocast_connection& connection)
   {
     const std::uint32_t end =
-      std::min({connection.holds_end, connection.holds_capacity, AGNOCAST_HOLDS_MAX});
+      std::min<std::uint32_t>({connection.holds_end, connection.holds_capacity, AGNOCAST_HOLDS_MAX});
     std::vector<std::uint64_t> holds(end);
     if (end == 0 || !area.read_bytes(offset + AGNOCAST_HOLDS_OFFSET, holds.data(),
                                      end * sizeof(std::uint64_t))) {

@@ -175,16 +175,16 @@ Status Area::make_doorbell(const AreaRequest& request)
   doorbell_made_ = true;
   AGNOCAST_FAILPOINT("doorbell.created");
   if (!request.permissions.apply(file.get(), request.permissions.shared) ||
-      !os::set_size(file.get(), AGNOCAST_PAGE)) {
+      !os::set_size(file.get(), sizeof(agnocast_doorbell))) {
     return shared_memory_failure(name, errno);
   }
-  void* address = os::map_file(nullptr, AGNOCAST_PAGE, file.get(), true);
+  void* address = os::map_file(nullptr, sizeof(agnocast_doorbell), file.get(), true);
   if (address == nullptr) return shared_memory_failure(name, errno);
   doorbell_ = static_cast<agnocast_doorbell*>(address);
-  bell_guard_ = os::BusGuard(address, AGNOCAST_PAGE, true);
+  bell_guard_ = os::BusGuard(address, sizeof(agnocast_doorbell), true);
   AGNOCAST_FAILPOINT("doorbell.mapped");
-  if (os::populate(address, AGNOCAST_PAGE) == os::Secured::full) {
-    return too_little_space(name, AGNOCAST_PAGE, request.mempool_source);
+  if (os::populate(address, sizeof(agnocast_doorbell)) == os::Secured::full) {
+    return too_little_space(name, sizeof(agnocast_doorbell), request.mempool_source);
   }
   return Nothing{};
 }
@@ -196,7 +196,7 @@ Area::~Area()
   area_guard_.release();
   bell_guard_.release();
   if (base_ != nullptr) os::reserve_again(base_, slot_bytes_);
-  if (doorbell_ != nullptr) os::unmap(doorbell_, AGNOCAST_PAGE);
+  if (doorbell_ != nullptr) os::unmap(doorbell_, sizeof(agnocast_doorbell));
 }
 
 std::int64_t Area::look_again_at(std::int64_t deadline_ns) const noexcept
@@ -324,6 +324,21 @@ void Area::give_back_waiter(std::uint32_t index)
 {
   const std::lock_guard lock(control_mutex_);
   waiters_taken_[index] = false;
+}
+
+std::uint32_t Area::take_hint_word() noexcept
+{
+  const std::lock_guard lock(control_mutex_);
+  std::uint32_t index = 0;
+  while (index < AGNOCAST_HINT_WORDS && hint_words_taken_[index]) ++index;
+  if (index < AGNOCAST_HINT_WORDS) hint_words_taken_[index] = true;
+  return index;
+}
+
+void Area::give_back_hint_word(std::uint32_t index) noexcept
+{
+  const std::lock_guard lock(control_mutex_);
+  hint_words_taken_[index] = false;
 }
 
 }  // namespace agnocast::internal

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -94,6 +95,9 @@ class Area
   /// A wait set's index, or AGNOCAST_NO_WAITER if all are taken.
   std::uint32_t take_waiter();
   void give_back_waiter(std::uint32_t index);
+  /// A word of hints of the doorbell, or AGNOCAST_HINT_WORDS if all are taken.
+  std::uint32_t take_hint_word() noexcept;
+  void give_back_hint_word(std::uint32_t index) noexcept;
 
   /// From now on the `alive` word says whether the area is in use. Until then a lock on its file
   /// does, so that nobody takes a half-made area for a dead process's.
@@ -148,6 +152,7 @@ class Area
   ControlSpace control_{AGNOCAST_CONTROL, AGNOCAST_GUARD};
   std::uint64_t control_secured_ = AGNOCAST_CONTROL;
   std::vector<bool> waiters_taken_ = std::vector<bool>(AGNOCAST_WAITERS, false);
+  std::bitset<AGNOCAST_HINT_WORDS> hint_words_taken_;
 };
 
 }  // namespace agnocast::internal

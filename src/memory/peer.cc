@@ -8,9 +8,9 @@
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
+#include "memory/doorbell.hpp"
 #include "os/failpoint.hpp"
 #include "os/file.hpp"
-#include "os/futex.hpp"
 #include "os/map.hpp"
 #include "os/process.hpp"
 
@@ -26,7 +26,7 @@ void PeerArea::unmap(bool slot_too) noexcept
   } else if (slot_too && base_ != nullptr) {
     os::reserve_again(const_cast<std::byte*>(base_), slot_bytes_);
   }
-  if (doorbell_ != nullptr) os::unmap(doorbell_, AGNOCAST_PAGE);
+  if (doorbell_ != nullptr) os::unmap(doorbell_, sizeof(agnocast_doorbell));
 }
 
 bool PeerArea::is_dead() const noexcept
@@ -70,11 +70,16 @@ PeerArea::ReadableHeap PeerArea::readable_heap() const noexcept
 void PeerArea::ring(std::uint32_t waiter) const noexcept
 {
   if (has_broken_doorbell()) return;  // its owner looks by itself
-  std::uint32_t& word = doorbell_->words[waiter];
   AGNOCAST_FAILPOINT("doorbell.before");
-  add_seq_cst(word, 1u);  // pairs with the load of the word in WaitSetCore::wait
+  ring_bell(*doorbell_, waiter);
   AGNOCAST_FAILPOINT("doorbell.rung");
-  os::futex_wake_all(&word);
+}
+
+void PeerArea::leave_hint(std::uint32_t hint) const noexcept
+{
+  if (hint == 0 || has_broken_doorbell()) return;
+  internal::leave_hint(*doorbell_, hint);
+  AGNOCAST_FAILPOINT("doorbell.hinted");
 }
 
 Status PeerArea::map(const Window& window, bool at_slot)
@@ -110,13 +115,13 @@ Status PeerArea::map(const Window& window, bool at_slot)
   const os::Descriptor bell = os::open_shared(doorbell_name(identity_.process), O_RDWR);
   if (!bell) return failed(doorbell_name(identity_.process), errno);
   const auto bell_status = os::status_of(bell.get());
-  if (!bell_status || bell_status->bytes < AGNOCAST_PAGE) {
+  if (!bell_status || bell_status->bytes < sizeof(agnocast_doorbell)) {
     return failed(doorbell_name(identity_.process), EINVAL);
   }
-  doorbell_ =
-    static_cast<agnocast_doorbell*>(os::map_file(nullptr, AGNOCAST_PAGE, bell.get(), true));
+  doorbell_ = static_cast<agnocast_doorbell*>(
+    os::map_file(nullptr, sizeof(agnocast_doorbell), bell.get(), true));
   if (doorbell_ == nullptr) return failed(doorbell_name(identity_.process), errno);
-  bell_guard_ = os::BusGuard(doorbell_, AGNOCAST_PAGE, true);
+  bell_guard_ = os::BusGuard(doorbell_, sizeof(agnocast_doorbell), true);
   slot_bytes_ = at_slot ? status->bytes : AGNOCAST_GUARD;
   void* address =
     at_slot ? os::map_file_closed(window.slot_address(identity_.slot), slot_bytes_, file.get())

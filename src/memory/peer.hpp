@@ -100,6 +100,8 @@ class PeerArea
 
   /// Adds to a doorbell word and wakes who waits on it.
   void ring(std::uint32_t waiter) const noexcept;
+  /// Sets a bit in the doorbell; what is no hint does nothing.
+  void leave_hint(std::uint32_t hint) const noexcept;
 
  private:
   friend class PeerTable;

@@ -48,7 +48,7 @@ void NodeCore::add_callback(const std::shared_ptr<SubscriptionCore>& subscriptio
   spun->callback = std::move(callback);
   {
     const std::lock_guard lock(mutex_);
-    spun_.push_back(std::move(spun));
+    spun_.emplace(subscription.get(), std::move(spun));
   }
   waits.add(subscription);
 }
@@ -67,11 +67,9 @@ void NodeCore::remove_callback(const SubscriptionCore& subscription)
   std::shared_ptr<SpunSubscription> removed;
   {
     const std::lock_guard lock(mutex_);
-    const auto place = std::find_if(spun_.begin(), spun_.end(), [&](const auto& spun) {
-      return spun->subscription.lock().get() == &subscription;
-    });
+    const auto place = spun_.find(&subscription);
     if (place == spun_.end()) return;
-    removed = std::move(*place);
+    removed = std::move(place->second);
     spun_.erase(place);
   }
   removed->gate.close();
@@ -79,19 +77,39 @@ void NodeCore::remove_callback(const SubscriptionCore& subscription)
   if (removed->gate.is_empty()) removed->callback = nullptr;
 }
 
+// The wait set knows who may have a message. If it does not have all, because another wait set has
+// some or another process forked this one, all are looked at.
+void NodeCore::find_unread(Round& round)
+{
+  if (wait_set_ != nullptr && wait_set_->epoch() == current_epoch() &&
+      wait_set_->size() == spun_.size()) {
+    found_.clear();
+    wait_set_->find_unread(found_);
+    for (const SubscriptionCore* subscription : found_) {
+      const auto place = spun_.find(subscription);
+      if (place != spun_.end()) round.push_back(place->second);
+    }
+    return;
+  }
+  for (const auto& [key, spun] : spun_) {
+    const auto subscription = spun->subscription.lock();
+    if (subscription == nullptr || subscription->epoch() != current_epoch()) continue;
+    if (subscription->has_unread()) round.push_back(spun);
+  }
+  if (round.size() > 1) {
+    std::rotate(round.begin(), round.begin() + static_cast<std::ptrdiff_t>(++next_ % round.size()),
+                round.end());
+  }
+}
+
 std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_until_ns)
 {
   const LibraryWork work;
-  std::vector<std::shared_ptr<SpunSubscription>> round;
+  Round round;
   {
     const std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < spun_.size(); ++i) {
-      const auto& spun = spun_[(next_ + i) % spun_.size()];
-      const auto subscription = spun->subscription.lock();
-      if (subscription == nullptr || subscription->epoch() != current_epoch()) continue;
-      if (subscription->has_unread()) round.push_back(spun);
-    }
-    if (!spun_.empty()) next_ = (next_ + 1) % spun_.size();
+    round.swap(spare_round_);
+    find_unread(round);
   }
   std::size_t count = 0;
   for (auto& place : round) {
@@ -114,6 +132,9 @@ std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_un
     const UserWork user;
     spun->callback({taken.address, taken.handle});
   }
+  round.clear();
+  const std::lock_guard lock(mutex_);
+  round.swap(spare_round_);
   return count;
 }
 

@@ -4,12 +4,13 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "agnocast/subscription.hpp"
 #include "node/callback_gate.hpp"
+#include "os/short_lock.hpp"
 #include "topic/wait_set_core.hpp"
 
 namespace agnocast::internal {
@@ -52,12 +53,18 @@ class NodeCore
   WaitSetCore& wait_set();
 
  private:
+  using Round = std::vector<std::shared_ptr<SpunSubscription>>;
+
+  void find_unread(Round& round);
+
   const std::string name_;
   const std::string namespace_;
-  std::mutex mutex_;
-  std::vector<std::shared_ptr<SpunSubscription>> spun_;
-  std::size_t next_ = 0;  ///< whose turn it is, so that a busy topic starves no other
+  os::ShortLock mutex_;  ///< guards all below; taken before the wait set's
+  std::unordered_map<const SubscriptionCore*, std::shared_ptr<SpunSubscription>> spun_;
+  std::size_t next_ = 0;  ///< whose turn it is when all are looked at
   std::shared_ptr<WaitSetCore> wait_set_;
+  Round spare_round_;                           ///< memory for the next one
+  std::vector<const SubscriptionCore*> found_;  ///< scratch of find_unread()
 };
 
 }  // namespace agnocast::internal

@@ -165,13 +165,20 @@ void WaitSet::add(SubscriptionBase& subscription)
 {
   const internal::LibraryWork work;
   check_own(*core_);
-  core_->add(subscription.core_);
+  core_->add(subscription.core_, subscription.weak_from_this());
 }
 
 void WaitSet::remove(SubscriptionBase& subscription)
 {
   const internal::LibraryWork work;
   if (core_->epoch() == internal::current_epoch()) core_->remove(*subscription.core_);
+}
+
+std::shared_ptr<SubscriptionBase> WaitSet::next_ready_subscription()
+{
+  const internal::LibraryWork work;
+  check_own(*core_);
+  return std::static_pointer_cast<SubscriptionBase>(core_->next_ready());
 }
 
 void WaitSet::wake() noexcept

@@ -10,9 +10,9 @@
 #include "base/epoch.hpp"
 #include "base/log.hpp"
 #include "base/sanitizer.hpp"
+#include "memory/doorbell.hpp"
 #include "os/bus_guard.hpp"
 #include "os/failpoint.hpp"
-#include "os/futex.hpp"
 #include "os/map.hpp"
 #include "os/queue.hpp"
 
@@ -434,8 +434,7 @@ void Runtime::ring_own_doorbells() noexcept
   for (std::uint32_t i = 1; i < AGNOCAST_WAITERS; ++i) {
     // Pairs with the stores in WaitSetCore::wait and PublisherCore::wait_for_room.
     if (load_seq_cst(area_->waiter(i).sleeping) == 0) continue;
-    add_seq_cst(area_->doorbell().words[i], 1u);
-    os::futex_wake_all(&area_->doorbell().words[i]);
+    ring_bell(area_->doorbell(), i);
   }
 }
 

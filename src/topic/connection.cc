@@ -25,6 +25,7 @@ Connection::Connection(Context& context, const ConnectionSetup& setup,
     shared_(*context.area->at<agnocast_connection>(setup.offset)),
     handles_(new ReceivedHandle[setup.hold_limit])
 {
+  hint = setup_.hint;
   for (std::uint32_t i = 0; i < setup_.hold_limit; ++i) {
     handles_[i].connection = this;
     handles_[i].hold = i;
@@ -47,7 +48,8 @@ Connection::Connection(Context& context, const ConnectionSetup& setup,
   }
   // A publisher that still knows the former connection of this place may look. Pairs with the load
   // in find_connection().
-  store_relaxed(shared_.holds_capacity, setup_.hold_limit);
+  store_relaxed(shared_.holds_capacity, static_cast<std::uint16_t>(setup_.hold_limit));
+  store_relaxed(shared_.hint, static_cast<std::uint16_t>(setup_.hint));
   store_relaxed(shared_.cursor, cursor_);
   AGNOCAST_FAILPOINT("connection.prepared");
   // Last, so that who finds the id finds the cursor. Pairs with the load in find_connection().

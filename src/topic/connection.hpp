@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agnocast/ipc_shared_ptr.hpp"
+#include "memory/hint_set.hpp"
 #include "topic/context.hpp"
 
 namespace agnocast::internal {
@@ -32,6 +33,7 @@ struct ReceivedHandle : InformedHandle
 struct ConnectionSetup
 {
   std::uint64_t offset;  ///< of an agnocast_connection in the own area that nobody uses
+  std::uint32_t hint;    ///< of the subscription's HintSet
   std::uint32_t hold_limit;
   std::uint64_t message_bytes;
   std::uint64_t message_alignment;
@@ -43,7 +45,7 @@ struct ConnectionSetup
 };
 
 /// Thread safety: release_hold() from any thread; all else under the subscription's lock.
-class Connection
+class Connection : public Candidate
 {
  public:
   enum class Start { first, oldest, next };

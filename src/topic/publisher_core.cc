@@ -8,6 +8,7 @@
 #include "base/epoch.hpp"
 #include "base/stop.hpp"
 #include "heap/thread_window.hpp"
+#include "memory/doorbell.hpp"
 #include "os/failpoint.hpp"
 #include "os/futex.hpp"
 
@@ -218,34 +219,49 @@ void PublisherCore::take_over(std::unique_ptr<ReaderList>& list)
   if (waiting_ != 0) {
     // Whom they wait for may have left without ever connecting: nobody else tells them. Pairs with
     // the load in wait_for_room().
-    std::uint32_t& word = context_.area->doorbell().words[waiter_];
-    add_seq_cst(word, 1u);
-    os::futex_wake_all(&word);
+    ring_bell(context_.area->doorbell(), waiter_);
   }
 }
 
 // Those who were not in the former list may sleep over messages that were published meanwhile.
 void PublisherCore::ring_newcomers(const ReaderList& former)
 {
-  for (const Reader& reader : readers_->readers) {
+  for (Reader& reader : readers_->readers) {
     const bool known = std::any_of(former.readers.begin(), former.readers.end(),
                                    [&](const Reader& other) { return other.id == reader.id; });
     if (!known) ring(reader);
   }
 }
 
-void PublisherCore::ring(const Reader& reader)
+// Says which of its many publishers, and which of many subscriptions, this is about. Returns the
+// wait set to wake, or AGNOCAST_NO_WAITER.
+std::uint32_t PublisherCore::leave_hints(Reader& reader) noexcept
 {
-  const std::uint32_t waiter =
-    load_seq_cst(reader.subscription->waiter);  // pairs with set_waiter()
+  const agnocast_subscription& subscription = *reader.subscription;
+  // Pairs with the store in SubscriptionCore::take_place, as the loads in find_connection() pair
+  // with Connection's constructor. Who connects after these looks at our head itself.
+  if (load_seq_cst(subscription.has_hinted_connections) != 0) {
+    const agnocast_connection* connection = reader.find_connection(ticket_.id);
+    if (connection != nullptr) reader.area->leave_hint(load_relaxed(connection->hint));
+  }
+  // Pairs with set_waiter(). The hint is the wait set's, or that of one it has moved to since,
+  // which looks at it by itself.
+  const std::uint32_t waiter = load_seq_cst(subscription.waiter);
+  if (waiter >= AGNOCAST_WAITERS) return AGNOCAST_NO_WAITER;
+  reader.area->leave_hint(load_seq_cst(subscription.hint));  // pairs as above
+  return waiter;
+}
+
+void PublisherCore::ring(Reader& reader)
+{
+  const std::uint32_t waiter = leave_hints(reader);
   if (waiter < AGNOCAST_WAITERS) reader.area->ring(waiter);
 }
 
 void PublisherCore::wake_sleepers()
 {
-  for (const Reader& reader : readers_->readers) {
-    const std::uint32_t waiter =
-      load_seq_cst(reader.subscription->waiter);  // pairs with set_waiter()
+  for (Reader& reader : readers_->readers) {
+    const std::uint32_t waiter = leave_hints(reader);
     if (waiter >= AGNOCAST_WAITERS) continue;
     // (B) of the sleep race; pairs with the store in WaitSetCore::wait.
     if (load_seq_cst(reader.area->waiter(waiter).sleeping) != 0) reader.area->ring(waiter);
@@ -255,7 +271,7 @@ void PublisherCore::wake_sleepers()
 void PublisherCore::wake_all()
 {
   const std::lock_guard one(prepare_mutex_);
-  for (const Reader& reader : readers_->readers) ring(reader);
+  for (Reader& reader : readers_->readers) ring(reader);
 }
 
 // The list of readers was not brought up to date in time, or what it says leaves no room.

@@ -166,7 +166,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void prepare();
   void take_over(std::unique_ptr<ReaderList>& list);
   void ring_newcomers(const ReaderList& former);
-  static void ring(const Reader& reader);
+  std::uint32_t leave_hints(Reader& reader) noexcept;
+  void ring(Reader& reader);
   [[nodiscard]] std::uint64_t kept_bytes(std::uint64_t told_bytes, bool is_known) const noexcept;
   void look_who_needs_care() noexcept;
   void make_room_in_ring(std::unique_lock<os::ShortLock>& lock);

@@ -33,7 +33,8 @@ const agnocast_connection* Reader::find_connection(std::uint64_t publisher_id)
     if (found == nullptr) break;
     if (load_seq_cst(found->publisher_id) == publisher_id) {  // pairs as above
       // Read once: what it says later may not be what was checked.
-      holds_capacity = std::min(load_relaxed(found->holds_capacity), AGNOCAST_HOLDS_MAX);
+      holds_capacity =
+        std::min<std::uint32_t>(load_relaxed(found->holds_capacity), AGNOCAST_HOLDS_MAX);
       if (area->at<agnocast_connection>(
             offset, AGNOCAST_HOLDS_OFFSET + holds_capacity * sizeof(std::uint64_t)) != nullptr) {
         connection = found;

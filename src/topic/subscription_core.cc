@@ -10,12 +10,27 @@
 
 namespace agnocast::internal {
 
+namespace {
+
+Connection& connection_of(Candidate* candidate) noexcept
+{
+  return *static_cast<Connection*>(candidate);
+}
+
+bool is_unread(const Candidate& candidate) noexcept
+{
+  return static_cast<const Connection&>(candidate).has_unread();
+}
+
+}  // namespace
+
 SubscriptionCore::SubscriptionCore(Context& context, EndpointRequest endpoint,
                                    std::uint32_t hold_limit)
   : context_(context),
     endpoint_(std::move(endpoint)),
     epoch_(current_epoch()),
-    hold_limit_(hold_limit)
+    hold_limit_(hold_limit),
+    hints_(*context.area)
 {
 }
 
@@ -69,6 +84,7 @@ SubscriptionCore::~SubscriptionCore()
   // Created, but never handed out: its creation failed later on.
   if (!closed_.load()) context_.registry->remove_endpoint(ticket_);
   for (const auto& connection : connections_) connection->disconnect();
+  hints_.clear();
   store_release(shared_->subscription_id, std::uint64_t{0});  // pairs with ReaderList::make
   for (const std::uint64_t place : places_) {
     context_.area->free_control(place, connection_bytes(hold_limit_));
@@ -91,18 +107,35 @@ void SubscriptionCore::ask_for_publishers()
   if (context_.poke != nullptr) context_.poke();
 }
 
+// Lists the publishers that have something, of those that have a hint. (Those without are always
+// listed, and their heads left alone.)
+void SubscriptionCore::collect_hints_locked() noexcept
+{
+  if (!hints_.has_hints()) return;
+  hints_.collect();
+  hints_.keep_ready([](const Candidate& one) { return one.hint == 0 || is_unread(one); });
+}
+
+void SubscriptionCore::look_at_all()
+{
+  const std::lock_guard lock(mutex_);
+  hints_.list_all();
+}
+
 Connection* SubscriptionCore::oldest_unread(std::uint64_t published_until_ns)
 {
-  if (connections_.size() == 1 && published_until_ns == ~std::uint64_t{0}) {
-    return connections_.front().get();
+  const auto listed = hints_.listed();
+  if (listed.size() == 1 && published_until_ns == ~std::uint64_t{0}) {
+    return &connection_of(listed.front());
   }
   Connection* oldest = nullptr;
   std::uint64_t oldest_stamp = 0;
-  for (const auto& connection : connections_) {
-    const auto peeked = connection->peek();
+  for (Candidate* const candidate : listed) {
+    Connection& connection = connection_of(candidate);
+    const auto peeked = connection.peek();
     if (peeked && peeked->stamp_ns <= published_until_ns &&
         (oldest == nullptr || peeked->stamp_ns < oldest_stamp)) {
-      oldest = connection.get();
+      oldest = &connection;
       oldest_stamp = peeked->stamp_ns;
     }
   }
@@ -114,7 +147,7 @@ Connection* SubscriptionCore::oldest_unread(std::uint64_t published_until_ns)
 void SubscriptionCore::skip_beyond_depth()
 {
   std::uint64_t unread = 0;
-  for (const auto& connection : connections_) unread += connection->unread_count();
+  for (Candidate* const one : hints_.listed()) unread += connection_of(one).unread_count();
   if (unread <= endpoint_.depth) return;
   unread = 0;
   oldest_.clear();
@@ -126,7 +159,7 @@ void SubscriptionCore::skip_beyond_depth()
     return true;
   };
   const auto is_later = [](const Oldest& a, const Oldest& b) { return a.stamp_ns > b.stamp_ns; };
-  for (const auto& connection : connections_) add(connection.get());
+  for (Candidate* const one : hints_.listed()) add(&connection_of(one));
   std::make_heap(oldest_.begin(), oldest_.end(), is_later);
   // No more rounds than messages that there were: a publisher may add to them without end.
   for (std::uint64_t rounds = unread; rounds > 0 && unread > endpoint_.depth; --rounds) {
@@ -144,16 +177,17 @@ Connection* SubscriptionCore::newest_unread()
 {
   Connection* newest = nullptr;
   std::uint64_t newest_stamp = 0;
-  for (const auto& connection : connections_) {
-    connection->skip_to_newest();
-    const auto peeked = connection->peek();
+  for (Candidate* const candidate : hints_.listed()) {
+    Connection& connection = connection_of(candidate);
+    connection.skip_to_newest();
+    const auto peeked = connection.peek();
     if (peeked && (newest == nullptr || peeked->stamp_ns >= newest_stamp)) {
-      newest = connection.get();
+      newest = &connection;
       newest_stamp = peeked->stamp_ns;
     }
   }
-  for (const auto& connection : connections_) {
-    if (connection.get() != newest) connection->skip_all();
+  for (Candidate* const candidate : hints_.listed()) {
+    if (candidate != newest) connection_of(candidate).skip_all();
   }
   return newest;
 }
@@ -180,15 +214,16 @@ Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
     published_until_ns -= static_cast<std::uint64_t>(context_.clock_offset_ns);
   }
   if (!is_current()) ask_for_publishers();
+  collect_hints_locked();
   // Each round takes a message, or finds one gone that was there a moment ago.
-  for (std::size_t round = 0; round < 64 + connections_.size(); ++round) {
+  for (std::size_t round = 0; round < 64 + hints_.listed().size(); ++round) {
     if (held_count() >= hold_limit_) {
       wants_room_.store(true);
       if (held_count() >= hold_limit_) {
         return {has_unread_locked() ? TakeOutcome::hold_limit : TakeOutcome::nothing};
       }
     }
-    if (connections_.size() > 1 && endpoint_.history == AGNOCAST_KEEP_LAST) skip_beyond_depth();
+    if (hints_.listed().size() > 1 && endpoint_.history == AGNOCAST_KEEP_LAST) skip_beyond_depth();
     Connection* connection = newest ? newest_unread() : oldest_unread(published_until_ns);
     if (connection == nullptr) return {};
     Taken taken;
@@ -204,7 +239,7 @@ Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
     if (connection->is_broken()) drop_broken_locked();
     const bool is_done = connection->is_caught_up() || connection->is_broken();
     if (connection->draining.load(std::memory_order_relaxed)) drop_finished_locked();
-    if (is_done && connections_.size() <= 1) return {};
+    if (is_done && hints_.listed().size() <= 1) return {};
   }
   return {};
 }
@@ -245,10 +280,10 @@ bool SubscriptionCore::has_unread()
   return has_unread_locked();
 }
 
-bool SubscriptionCore::has_unread_locked() const noexcept
+bool SubscriptionCore::has_unread_locked() noexcept
 {
-  return std::any_of(connections_.begin(), connections_.end(),
-                     [](const auto& connection) { return connection->has_unread(); });
+  hints_.collect();
+  return hints_.any_ready(is_unread);
 }
 
 void SubscriptionCore::release(ReceivedHandle& handle) noexcept
@@ -268,13 +303,7 @@ void SubscriptionCore::release(ReceivedHandle& handle) noexcept
   released_.fetch_add(1, std::memory_order_seq_cst);
   // The same with closed_, which close() sets before it looks at the count.
   if (closed_.load()) return finish_if_done();
-  if (!wants_room_.load() || !wants_room_.exchange(false)) return;
-  std::shared_ptr<const std::function<void()>> tell;
-  {
-    const std::lock_guard lock(mutex_);
-    tell = on_room_;
-  }
-  if (tell != nullptr) (*tell)();
+  if (wants_room_.load() && wants_room_.exchange(false)) wake_own();
 }
 
 void SubscriptionCore::close()
@@ -282,7 +311,6 @@ void SubscriptionCore::close()
   set_waiter(AGNOCAST_NO_WAITER);
   {
     const std::lock_guard lock(mutex_);
-    on_room_ = nullptr;
     for (const auto& connection : connections_) connection->skip_all();
     self_ = shared_from_this();
     closed_.store(true);  // seq_cst: see release()
@@ -308,9 +336,12 @@ void SubscriptionCore::finish_if_done() noexcept
   for (const auto& connection : connections_) connection->disconnect();
 }
 
-void SubscriptionCore::set_waiter(std::uint32_t waiter) noexcept
+void SubscriptionCore::set_waiter(std::uint32_t waiter, std::uint32_t hint) noexcept
 {
-  store_seq_cst(shared_->waiter, waiter);  // pairs with the load in wake_sleepers()
+  // In this order: who finds the wait set finds its hint. Both pair with the loads in
+  // leave_hints().
+  store_seq_cst(shared_->hint, static_cast<std::uint16_t>(hint));
+  store_seq_cst(shared_->waiter, waiter);
   AGNOCAST_FAILPOINT("subscription.waiter_set");
 }
 
@@ -321,15 +352,9 @@ std::uint32_t SubscriptionCore::waiter() const noexcept
 
 void SubscriptionCore::clear_waiter(std::uint32_t waiter) noexcept
 {
-  // Pairs with the load in wake_sleepers(). Another wait set may take it over meanwhile.
+  // Pairs with the load in leave_hints(). Another wait set may take it over meanwhile, and the hint
+  // with it: that stays as it is.
   compare_exchange_seq_cst(shared_->waiter, waiter, AGNOCAST_NO_WAITER);
-}
-
-void SubscriptionCore::set_on_room(std::function<void()> tell)
-{
-  auto shared = std::make_shared<const std::function<void()>>(std::move(tell));
-  const std::lock_guard lock(mutex_);
-  on_room_.swap(shared);
 }
 
 void SubscriptionCore::set_on_leave(std::function<void()> tell)

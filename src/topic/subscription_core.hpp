@@ -65,6 +65,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   Taken take(bool newest, std::uint64_t published_until_ns = ~std::uint64_t{0});
   /// True if take() would find something.
   bool is_ready();
+  /// The next look is at all publishers: a hint may have got lost.
+  void look_at_all();
   /// The same, even if the limit of held messages stands in the way.
   bool has_unread();
   /// For the control thread, and for all who are not on the message path: connects to publishers
@@ -89,13 +91,11 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   /// No messages from now on; the core lives on by itself while messages are held.
   void close();
 
-  /// The wait set that publishers wake, or AGNOCAST_NO_WAITER.
-  void set_waiter(std::uint32_t waiter) noexcept;
+  /// The wait set that publishers wake, or AGNOCAST_NO_WAITER, and which of many it is there.
+  void set_waiter(std::uint32_t waiter, std::uint32_t hint = 0) noexcept;
   /// Takes the subscription out of that wait set if it is still in it.
   void clear_waiter(std::uint32_t waiter) noexcept;
   [[nodiscard]] std::uint32_t waiter() const noexcept;
-  /// Who is told when a hold is released after a take found no free one.
-  void set_on_room(std::function<void()> tell);
   /// Who is told when the subscription is closed, or when somebody else wants to be told.
   void set_on_leave(std::function<void()> tell);
 
@@ -144,13 +144,22 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void ask_for_publishers();
   void wake_own() const noexcept;
   void skip_beyond_depth();
+  void collect_hints_locked() noexcept;
   /// Under the lock.
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
-  std::uint64_t free_connection_place();
-  void give_back_place(std::uint64_t place);
+  /// What a connection takes of what there is little of.
+  struct Place
+  {
+    std::uint64_t offset = 0;  ///< of an agnocast_connection; 0: there is no room for one
+    std::uint32_t hint = 0;
+  };
+  Place take_place();
+  std::uint64_t free_connection();
+  void give_back(Place place) noexcept;
+  void give_back_locked(Place place) noexcept;
   void drop_finished_locked();
   void drop_broken_locked();
-  [[nodiscard]] bool has_unread_locked() const noexcept;
+  [[nodiscard]] bool has_unread_locked() noexcept;
   void count_lost(std::uint64_t messages) noexcept;
   void measure_delay(std::uint64_t publish_time_ns) noexcept;
   Connection* oldest_unread(std::uint64_t published_until_ns);
@@ -171,7 +180,8 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
 
   os::ShortLock mutex_;  ///< guards all below but the atomics
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::vector<std::uint64_t> free_places_;  ///< those out of use
+  HintSet hints_;  ///< of connections_: who takes looks only at those that are listed
+  std::vector<std::uint64_t> free_places_;  ///< those out of use; has room for all
   std::uint64_t seen_generation_ = 0;
   std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked
   struct Oldest
@@ -192,7 +202,6 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::string unreachable_why_;
   Once unreachable_said_;
   std::vector<std::uint64_t> ignored_;
-  std::shared_ptr<const std::function<void()>> on_room_;  ///< shared: to copy it must not throw
   std::function<void()> on_leave_;
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> rejected_{0};

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "base/atomic.hpp"
+#include "memory/doorbell.hpp"
 #include "os/failpoint.hpp"
-#include "os/futex.hpp"
 #include "topic/subscription_core.hpp"
 
 namespace agnocast::internal {
@@ -53,21 +53,28 @@ void SubscriptionCore::prepare()
   if (context_.registry->complain_if_broken()) return;  // what was read does not count
   const std::vector<std::uint64_t> known = known_publishers();
   Prepared prepared;
-  for (const EndpointView& view : views) {
-    if (std::find(known.begin(), known.end(), view.id) == known.end()) connect(view, prepared);
-  }
-  const bool any = !prepared.connections.empty();
-  {
+  const auto undo = [&] {
+    for (const auto& connection : prepared.connections) {
+      connection->disconnect();
+      give_back({connection->offset(), connection->hint});
+    }
+  };
+  bool any = false;
+  try {
+    for (const EndpointView& view : views) {
+      if (std::find(known.begin(), known.end(), view.id) == known.end()) connect(view, prepared);
+    }
+    any = !prepared.connections.empty();
     const std::lock_guard lock(mutex_);
     if (!closed_.load(std::memory_order_relaxed)) {
       take_over(prepared, views);
       seen_generation_ = generation;
     }
+  } catch (const std::bad_alloc&) {
+    undo();
+    throw;
   }
-  for (const auto& connection : prepared.connections) {  // closed meanwhile
-    connection->disconnect();
-    give_back_place(connection->offset());
-  }
+  undo();  // of what is left: it was closed meanwhile
   if (any) wake_own();
 }
 
@@ -82,16 +89,10 @@ std::vector<std::uint64_t> SubscriptionCore::known_publishers()
 
 void SubscriptionCore::take_over(Prepared& prepared, const std::vector<EndpointView>& views)
 {
-  // What can fail comes first: a connection that is open is in the list, or closed again.
-  try {
-    connections_.reserve(connections_.size() + prepared.connections.size());
-    oldest_.reserve(connections_.size() + prepared.connections.size());
-    ignored_.reserve(ignored_.size() + prepared.ignored.size());
-    free_places_.reserve(places_.size());
-  } catch (const std::bad_alloc&) {
-    for (const auto& connection : prepared.connections) connection->disconnect();
-    throw;
-  }
+  // What can fail comes first.
+  connections_.reserve(connections_.size() + prepared.connections.size());
+  oldest_.reserve(connections_.size() + prepared.connections.size());
+  ignored_.reserve(ignored_.size() + prepared.ignored.size());
   const auto is_there = [&](std::uint64_t id) {
     return std::any_of(views.begin(), views.end(),
                        [&](const EndpointView& view) { return view.id == id; });
@@ -109,7 +110,10 @@ void SubscriptionCore::take_over(Prepared& prepared, const std::vector<EndpointV
   unreachable_.swap(prepared.unreachable);
   unreachable_why_.swap(prepared.unreachable_why);
   has_unreachable_.store(!unreachable_.empty() || !starting_.empty(), std::memory_order_relaxed);
-  for (auto& connection : prepared.connections) connections_.push_back(std::move(connection));
+  for (auto& connection : prepared.connections) {
+    hints_.add(*connection);
+    connections_.push_back(std::move(connection));
+  }
   prepared.connections.clear();
 }
 
@@ -117,18 +121,42 @@ void SubscriptionCore::wake_own() const noexcept
 {
   const std::uint32_t waiter = load_seq_cst(shared_->waiter);  // pairs with set_waiter()
   if (waiter >= AGNOCAST_WAITERS) return;
-  std::uint32_t& word = context_.area->doorbell().words[waiter];
-  add_seq_cst(word, 1u);  // pairs with the load in WaitSetCore::wait
-  os::futex_wake_all(&word);
+  leave_hint(context_.area->doorbell(), load_relaxed(shared_->hint));  // own; pairs with collect()
+  ring_bell(context_.area->doorbell(), waiter);
 }
 
-void SubscriptionCore::give_back_place(std::uint64_t place)
+SubscriptionCore::Place SubscriptionCore::take_place()
+{
+  const std::uint64_t offset = free_connection();
+  if (offset == 0) return {};
+  const std::lock_guard lock(mutex_);
+  try {
+    const Place place{offset, hints_.reserve()};
+    // Before the connection is opened: who finds it sees this. Pairs with leave_hints().
+    if (place.hint != 0) store_seq_cst(shared_->has_hinted_connections, std::uint16_t{1});
+    return place;
+  } catch (const std::bad_alloc&) {
+    free_places_.push_back(offset);
+    throw;
+  }
+}
+
+void SubscriptionCore::give_back(Place place) noexcept
 {
   const std::lock_guard lock(mutex_);
-  free_places_.push_back(place);
+  give_back_locked(place);
 }
 
-std::uint64_t SubscriptionCore::free_connection_place()
+void SubscriptionCore::give_back_locked(Place place) noexcept
+{
+  free_places_.push_back(place.offset);
+  hints_.give_back(place.hint);
+  if (place.hint == 0 || hints_.has_hints()) return;
+  // Nobody has one now. Pairs with leave_hints().
+  store_seq_cst(shared_->has_hinted_connections, std::uint16_t{0});
+}
+
+std::uint64_t SubscriptionCore::free_connection()
 {
   {
     const std::lock_guard lock(mutex_);
@@ -139,6 +167,11 @@ std::uint64_t SubscriptionCore::free_connection_place()
     }
   }
   if (places_.size() >= AGNOCAST_CONNECTIONS_MAX) return 0;
+  places_.reserve(places_.size() + 1);
+  {
+    const std::lock_guard lock(mutex_);
+    free_places_.reserve(places_.size() + 1);  // to give one back never fails
+  }
   const std::uint64_t place = context_.area->allocate_control(connection_bytes(hold_limit_));
   if (place == 0) return 0;
   auto* shared = context_.area->at<agnocast_connection>(place);
@@ -171,8 +204,8 @@ void SubscriptionCore::connect(const EndpointView& publisher, Prepared& prepared
     prepared.starting.push_back(std::move(*area));
     return;
   }
-  const std::uint64_t place = free_connection_place();
-  if (place == 0) {
+  const Place place = take_place();
+  if (place.offset == 0) {
     prepared.lacks_place = true;
     return note_unreachable(
       "no room for a connection to another publisher: the control part of this process's area is "
@@ -184,7 +217,8 @@ void SubscriptionCore::connect(const EndpointView& publisher, Prepared& prepared
                                   : both_transient          ? Connection::Start::oldest
                                                             : Connection::Start::next;
   const ConnectionSetup setup{
-    place,
+    place.offset,
+    place.hint,
     hold_limit_,
     endpoint_.type_bytes,
     endpoint_.type_alignment,
@@ -193,12 +227,19 @@ void SubscriptionCore::connect(const EndpointView& publisher, Prepared& prepared
     publisher.depth,
     static_cast<std::uint64_t>(context_.clock_offset_ns),
     this};
-  auto connection = std::make_unique<Connection>(context_, setup, publisher, *area, ring, start);
+  std::unique_ptr<Connection> connection;
+  try {
+    prepared.connections.reserve(prepared.connections.size() + 1);
+    connection = std::make_unique<Connection>(context_, setup, publisher, *area, ring, start);
+  } catch (const std::bad_alloc&) {
+    give_back(place);
+    throw;
+  }
   // After the connection is in the list. Pairs with the stores in PublisherCore: 0 before the ring
   // is ready (look again) and once it is to be freed (the registry will say so).
   if (load_seq_cst(ring->publisher_id) != publisher.id) {
     connection->disconnect();
-    give_back_place(place);
+    give_back(place);
     prepared.starting.push_back(std::move(*area));
     return;
   }
@@ -220,7 +261,8 @@ void SubscriptionCore::drop_finished_locked()
     --draining;
     count_lost(connection->take_lost());
     connection->disconnect();
-    free_places_.push_back(connection->offset());
+    hints_.remove(*connection);
+    give_back_locked({connection->offset(), connection->hint});
     AGNOCAST_FAILPOINT("connection.dropped");
     return true;
   });

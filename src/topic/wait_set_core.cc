@@ -6,12 +6,16 @@
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
+#include "memory/doorbell.hpp"
 #include "os/failpoint.hpp"
 #include "os/futex.hpp"
 
 namespace agnocast::internal {
 
-WaitSetCore::WaitSetCore(Context& context) : context_(context), epoch_(current_epoch()) {}
+WaitSetCore::WaitSetCore(Context& context)
+  : context_(context), epoch_(current_epoch()), hints_(*context.area)
+{
+}
 
 Result<std::shared_ptr<WaitSetCore>> WaitSetCore::create(Context& context)
 {
@@ -30,46 +34,111 @@ Result<std::shared_ptr<WaitSetCore>> WaitSetCore::create(Context& context)
 WaitSetCore::~WaitSetCore()
 {
   if (epoch_ != current_epoch() || waiter_ == AGNOCAST_NO_WAITER) return;
-  for (const auto& subscription : subscriptions_) subscription->clear_waiter(waiter_);
+  for (const auto& member : members_) member->subscription->clear_waiter(waiter_);
+  hints_.clear();
   context_.area->give_back_waiter(waiter_);
 }
 
-void WaitSetCore::add(const std::shared_ptr<SubscriptionCore>& subscription)
+void WaitSetCore::add(const std::shared_ptr<SubscriptionCore>& subscription,
+                      std::weak_ptr<void> owner)
 {
   subscription->set_on_leave([weak = weak_from_this(), leaver = subscription.get()] {
     if (const auto self = weak.lock()) self->remove(*leaver);
   });
+  auto member = std::make_unique<Member>();
+  member->subscription = subscription;
+  member->owner = std::move(owner);
   {
     const std::lock_guard lock(mutex_);
-    subscriptions_.push_back(subscription);
+    members_.reserve(members_.size() + 1);
+    member->hint = hints_.reserve();
+    subscription->set_waiter(waiter_, member->hint);
+    hints_.add(*member);  // after its publishers can see the hint
+    members_.push_back(std::move(member));
   }
-  subscription->set_waiter(waiter_);
-  subscription->set_on_room([weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->look_again();
-  });
   look_again();  // a wait() that sleeps already has not looked at this one
 }
 
 void WaitSetCore::remove(const SubscriptionCore& subscription)
 {
-  std::shared_ptr<SubscriptionCore> removed;  // may be the last reference: goes without the lock
+  std::unique_ptr<Member> removed;  // may have the last reference: goes without the lock
   const std::lock_guard lock(mutex_);
-  const auto place = std::find_if(subscriptions_.begin(), subscriptions_.end(),
-                                  [&](const auto& other) { return other.get() == &subscription; });
-  if (place == subscriptions_.end()) return;
-  (*place)->clear_waiter(waiter_);
+  const auto place = std::find_if(members_.begin(), members_.end(), [&](const auto& member) {
+    return member->subscription.get() == &subscription;
+  });
+  if (place == members_.end()) return;
+  (*place)->subscription->clear_waiter(waiter_);
+  hints_.remove(**place);
+  hints_.give_back((*place)->hint);
   removed = std::move(*place);
-  subscriptions_.erase(place);
+  members_.erase(place);
+  next_ = 0;
+}
+
+// One that another wait set has taken over is ours no more.
+bool WaitSetCore::is_own(const Member& member) const noexcept
+{
+  return member.subscription->waiter() == waiter_;
 }
 
 bool WaitSetCore::any_ready()
 {
   const std::lock_guard lock(mutex_);
-  return std::any_of(subscriptions_.begin(), subscriptions_.end(),
-                     [this](const auto& subscription) {
-                       // One that another wait set has taken over is ours no more.
-                       return subscription->waiter() == waiter_ && subscription->is_ready();
-                     });
+  if (hints_.has_hints() && os::monotonic_ns() >= look_at_all_at_ns_) look_at_all_locked();
+  hints_.collect();
+  const bool found = hints_.any_ready([this](const Candidate& candidate) {
+    const auto& member = static_cast<const Member&>(candidate);
+    return is_own(member) && member.subscription->is_ready();
+  });
+  ++round_;
+  next_ = 0;
+  return found;
+}
+
+std::shared_ptr<void> WaitSetCore::next_ready()
+{
+  const std::lock_guard lock(mutex_);
+  if (next_ == 0) hints_.collect();
+  while (next_ < hints_.listed().size()) {
+    auto& member = static_cast<Member&>(*hints_.listed()[next_++]);
+    if (member.round == round_ || !is_own(member) || !member.subscription->is_ready()) continue;
+    member.round = round_;
+    if (auto owner = member.owner.lock()) return owner;
+  }
+  return nullptr;
+}
+
+void WaitSetCore::find_unread(std::vector<const SubscriptionCore*>& found)
+{
+  const std::lock_guard lock(mutex_);
+  hints_.collect();
+  hints_.rotate();
+  hints_.keep_ready([&](const Candidate& candidate) {
+    const auto& member = static_cast<const Member&>(candidate);
+    if (!is_own(member) || !member.subscription->has_unread()) return false;
+    found.push_back(member.subscription.get());
+    return true;
+  });
+}
+
+std::size_t WaitSetCore::size()
+{
+  const std::lock_guard lock(mutex_);
+  return members_.size();
+}
+
+// A hint may have been taken away by somebody who can write to the doorbell.
+void WaitSetCore::look_at_all_locked()
+{
+  look_at_all_at_ns_ = context_.area->look_again_at(-1);
+  hints_.list_all();
+  for (const auto& member : members_) member->subscription->look_at_all();
+}
+
+void WaitSetCore::look_at_all()
+{
+  const std::lock_guard lock(mutex_);
+  look_at_all_locked();
 }
 
 bool WaitSetCore::is_stopped(const std::atomic<bool>& stop) noexcept
@@ -112,15 +181,16 @@ bool WaitSetCore::wait(std::int64_t deadline_ns, std::int64_t spin_ns,
     AGNOCAST_FAILPOINT("wait.awake");
     if (ready) return true;
     if (stopped) return false;
-    if (woken == os::Woken::timed_out && until == deadline_ns) return any_ready();
+    if (woken != os::Woken::timed_out) continue;
+    look_at_all();
+    if (until == deadline_ns) return any_ready();
   }
 }
 
 void WaitSetCore::look_again() noexcept
 {
-  add_seq_cst(*word_, 1u);  // pairs with the load in wait()
+  ring_bell(context_.area->doorbell(), waiter_);
   AGNOCAST_FAILPOINT("wait.own_bell_rung");
-  os::futex_wake_all(word_);
 }
 
 void WaitSetCore::wake() noexcept
