@@ -74,9 +74,16 @@ std::uint64_t Connection::head() const noexcept
   return head < (std::uint64_t{1} << 63) ? head : 0;
 }
 
-bool Connection::has_unread() const noexcept
+bool Connection::has_unread() noexcept
 {
-  return !broken_ && head() >= cursor_;  // (D) of the sleep race, see publish()
+  if (broken_) return false;
+  const std::uint64_t head = this->head();  // (D) of the sleep race, see publish()
+  if (head < cursor_) return false;
+  if (next_entry() != nullptr) return true;
+  // The entry was stored before the head that was read. What take() will never find must not keep
+  // who waits for it awake.
+  if (is_caught_up_ && head >= cursor_) broken_ = true;
+  return false;
 }
 
 // Where the entries lie now; false if that is impossible.
@@ -154,7 +161,7 @@ bool Connection::skip_beyond_depth() noexcept
   return true;
 }
 
-void Connection::skip_one() noexcept
+void Connection::lose_peeked() noexcept
 {
   if (cursor_ >= owed_from_) ++lost_;
   move_cursor(cursor_ + 1);

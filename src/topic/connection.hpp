@@ -59,20 +59,24 @@ class Connection : public Candidate
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// No system call. Pairs with the publisher's store of head.
-  [[nodiscard]] bool has_unread() const noexcept;
+  /// No system call. Pairs with the publisher's store of head. A publisher whose head names what
+  /// its entries do not have is broken.
+  [[nodiscard]] bool has_unread() noexcept;
   /// How many can be taken at the most.
   [[nodiscard]] std::uint64_t unread_count() const noexcept;
   /// The stamp of the next message that can be taken; moves past messages that are gone.
   std::optional<Peeked> peek() noexcept;
   /// Takes the message that peek() found, if it is still there.
   ReceivedHandle* take(const void*& address) noexcept;
-  /// Moves past all messages but the newest, or past that too.
+  /// Moves past all messages but the newest.
   void skip_to_newest() noexcept;
+  /// Moves past all messages.
   void skip_all() noexcept;
-  /// Moves past the message that peek() found, in favour of another publisher's. It counts as lost,
-  /// unless it is older than the connection and none was taken yet.
-  void skip_one() noexcept;
+  /// Moves past the message that peek() found, in favour of another publisher's.
+  void skip_peeked() noexcept { move_cursor(cursor_ + 1); }
+  /// The same, but it counts as lost, unless it is older than the connection and none was taken
+  /// yet.
+  void lose_peeked() noexcept;
 
   void release_hold(std::uint32_t hold) noexcept;
 

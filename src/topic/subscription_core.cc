@@ -17,11 +17,6 @@ Connection& connection_of(Candidate* candidate) noexcept
   return *static_cast<Connection*>(candidate);
 }
 
-bool is_unread(const Candidate& candidate) noexcept
-{
-  return static_cast<const Connection&>(candidate).has_unread();
-}
-
 }  // namespace
 
 SubscriptionCore::SubscriptionCore(Context& context, EndpointRequest endpoint,
@@ -113,7 +108,8 @@ void SubscriptionCore::collect_hints_locked() noexcept
 {
   if (!hints_.has_hints()) return;
   hints_.collect();
-  hints_.keep_ready([](const Candidate& one) { return one.hint == 0 || is_unread(one); });
+  hints_.keep_ready(
+    [](Candidate& one) { return one.hint == 0 || connection_of(&one).has_unread(); });
 }
 
 void SubscriptionCore::look_at_all()
@@ -167,7 +163,7 @@ void SubscriptionCore::skip_beyond_depth()
     const Oldest oldest = oldest_.back();
     oldest_.pop_back();
     unread -= oldest.unread;
-    oldest.connection->skip_one();
+    oldest.connection->lose_peeked();
     count_lost(oldest.connection->take_lost());
     if (add(oldest.connection)) std::push_heap(oldest_.begin(), oldest_.end(), is_later);
   }
@@ -177,17 +173,19 @@ Connection* SubscriptionCore::newest_unread()
 {
   Connection* newest = nullptr;
   std::uint64_t newest_stamp = 0;
+  // Only what was looked at is skipped: what is published meanwhile is newer.
   for (Candidate* const candidate : hints_.listed()) {
     Connection& connection = connection_of(candidate);
     connection.skip_to_newest();
     const auto peeked = connection.peek();
-    if (peeked && (newest == nullptr || peeked->stamp_ns >= newest_stamp)) {
+    if (!peeked) continue;
+    if (newest == nullptr || peeked->stamp_ns >= newest_stamp) {
+      if (newest != nullptr) newest->skip_peeked();
       newest = &connection;
       newest_stamp = peeked->stamp_ns;
+    } else {
+      connection.skip_peeked();
     }
-  }
-  for (Candidate* const candidate : hints_.listed()) {
-    if (candidate != newest) connection_of(candidate).skip_all();
   }
   return newest;
 }
@@ -280,10 +278,18 @@ bool SubscriptionCore::has_unread()
   return has_unread_locked();
 }
 
-bool SubscriptionCore::has_unread_locked() noexcept
+bool SubscriptionCore::has_unread_locked()
 {
   hints_.collect();
-  return hints_.any_ready(is_unread);
+  bool any_broken = false;
+  const bool found = hints_.any_ready([&](Candidate& one) {
+    Connection& connection = connection_of(&one);
+    const bool has_unread = connection.has_unread();
+    any_broken = any_broken || connection.is_broken();
+    return has_unread;
+  });
+  if (any_broken) drop_broken_locked();
+  return found;
 }
 
 void SubscriptionCore::release(ReceivedHandle& handle) noexcept

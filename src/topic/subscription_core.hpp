@@ -159,7 +159,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void give_back_locked(Place place) noexcept;
   void drop_finished_locked();
   void drop_broken_locked();
-  [[nodiscard]] bool has_unread_locked() noexcept;
+  [[nodiscard]] bool has_unread_locked();
   void count_lost(std::uint64_t messages) noexcept;
   void measure_delay(std::uint64_t publish_time_ns) noexcept;
   Connection* oldest_unread(std::uint64_t published_until_ns);

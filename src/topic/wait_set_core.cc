@@ -84,6 +84,28 @@ bool WaitSetCore::is_own(const Member& member) const noexcept
 bool WaitSetCore::any_ready()
 {
   const std::lock_guard lock(mutex_);
+  return any_ready_locked();
+}
+
+// Says that a thread sleeps, before the last look. True if that found something.
+bool WaitSetCore::fall_asleep()
+{
+  const std::lock_guard lock(mutex_);
+  ++sleepers_;
+  store_seq_cst(*sleeping_, 1u);  // (C) of the sleep race; pairs with wake_sleepers()
+  AGNOCAST_FAILPOINT("wait.sleeping");
+  return any_ready_locked();  // (D)
+}
+
+void WaitSetCore::wake_up() noexcept
+{
+  const std::lock_guard lock(mutex_);
+  // The last of several. Pairs with wake_sleepers().
+  if (--sleepers_ == 0) store_seq_cst(*sleeping_, 0u);
+}
+
+bool WaitSetCore::any_ready_locked()
+{
   if (hints_.has_hints() && os::monotonic_ns() >= look_at_all_at_ns_) look_at_all_locked();
   hints_.collect();
   const bool found = hints_.any_ready([this](const Candidate& candidate) {
@@ -169,15 +191,13 @@ bool WaitSetCore::wait(std::int64_t deadline_ns, std::int64_t spin_ns,
     if (spin_ns > 0 && spin(deadline_ns, spin_ns, stop)) return true;
     // Before the last look: a ring after this makes futex_wait() return. Pairs with ring().
     const std::uint32_t seen = load_seq_cst(*word_);
-    store_seq_cst(*sleeping_, 1u);  // (C) of the sleep race; pairs with wake_sleepers()
-    AGNOCAST_FAILPOINT("wait.sleeping");
-    bool ready = any_ready();  // (D)
+    const bool ready = fall_asleep();
     AGNOCAST_FAILPOINT("wait.looked");
     bool stopped = false;
     os::Woken woken = os::Woken::yes;
     const std::int64_t until = context_.area->look_again_at(deadline_ns);
     if (!ready && !(stopped = is_stopped(stop))) woken = os::futex_wait(word_, seen, until);
-    store_seq_cst(*sleeping_, 0u);  // pairs with wake_sleepers()
+    wake_up();
     AGNOCAST_FAILPOINT("wait.awake");
     if (ready) return true;
     if (stopped) return false;

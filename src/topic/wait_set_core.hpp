@@ -20,7 +20,7 @@
 
 namespace agnocast::internal {
 
-/// Thread-safe; one thread at a time waits.
+/// Thread-safe, but for next_ready(), which is one thread's.
 class WaitSetCore : public std::enable_shared_from_this<WaitSetCore>
 {
  public:
@@ -60,6 +60,9 @@ class WaitSetCore : public std::enable_shared_from_this<WaitSetCore>
 
   explicit WaitSetCore(Context& context);
   bool any_ready();
+  bool any_ready_locked();
+  bool fall_asleep();
+  void wake_up() noexcept;
   void look_at_all();
   void look_at_all_locked();
   [[nodiscard]] bool is_own(const Member& member) const noexcept;
@@ -77,6 +80,7 @@ class WaitSetCore : public std::enable_shared_from_this<WaitSetCore>
   std::vector<std::unique_ptr<Member>> members_;
   HintSet hints_;  ///< of members_
   std::int64_t look_at_all_at_ns_ = 0;
+  std::uint32_t sleepers_ = 0;  ///< threads between fall_asleep() and wake_up()
   std::uint64_t round_ = 1;
   std::size_t next_ = 0;  ///< of those listed, to look at for next_ready()
 };

@@ -196,6 +196,60 @@ TEST_F(WildPeer, HoldsPinNoMoreThanTheConnectionsCapacityHoweverManyAreClaimed)
   EXPECT_EQ(publisher.wait(), 0);
 }
 
+TEST_F(WildPeer, AHeadBeyondTheEntriesDoesNotKeepItsReadersAwake)
+{
+  Process liar([&](Channel& channel) {
+    Node node("liar");
+    auto publisher = node.create_publisher<Flat>("/ahead", QoS(10));
+    publish_flat(*publisher, 1);
+    channel.say("published");
+    channel.hear();
+    std::byte* const area = map_for_attack(area_path(::getpid()), AGNOCAST_GUARD);
+    int changed = 0;
+    for (std::uint64_t at = AGNOCAST_CONTROL; at < AGNOCAST_CONTROL + 0x10000; at += 64) {
+      auto* ring = reinterpret_cast<agnocast_ring*>(area + at);
+      if (ring->publisher_id != publisher->id() || ring->head != 1) continue;
+      __atomic_store_n(&ring->head, std::uint64_t{1000}, __ATOMIC_SEQ_CST);
+      ++changed;
+    }
+    require(changed == 1, "its ring is found");
+    channel.say("lying");
+    channel.hear();
+  });
+  ASSERT_EQ(liar.hear(), "published");
+  Process reader([](Channel& channel) {
+    const auto node = std::make_shared<Node>("reader");
+    int got = 0;
+    const auto spun =
+      node->create_subscription<Flat>("/ahead", QoS(10), [&](const Subscription<Flat>::MessagePtr&) { ++got; });
+    const auto waited = node->create_subscription<Flat>("/ahead", QoS(10));
+    const auto polled = node->create_subscription<Flat>("/ahead", QoS(10));
+    WaitSet wait_set;
+    wait_set.add(*waited);
+    channel.say("ready");
+    channel.hear();
+    for (int i = 0; i < 3; ++i) {
+      require(!spin_once(node, std::chrono::milliseconds(5)), "nothing to run");
+      require(!wait_set.wait(std::chrono::milliseconds(5)), "nothing to wake for");
+      require(!waited->has_message() && !waited->take(), "nothing to take");
+      require(!polled->take() && !polled->take_latest(), "nothing to poll");
+    }
+    const auto honest = node->create_publisher<Flat>("/ahead", QoS(10));
+    publish_flat(*honest, 7);
+    require(spin_once(node, patience) && got == 1, "another publisher is heard");
+    require(wait_set.wait(patience) && waited->take()->number == 7, "by this one too");
+    require(polled->take()->number == 7, "and by this one");
+    channel.say("done");
+  });
+  ASSERT_EQ(reader.hear(), "ready");
+  liar.say("lie");
+  ASSERT_EQ(liar.hear(), "lying");
+  reader.say("look");
+  EXPECT_EQ(reader.hear(), "done");
+  EXPECT_EQ(reader.wait(), 0);
+  liar.kill();
+}
+
 TEST_F(WildPeer, ACursorThatNeverMovesCostsAKeepAllPublisherItsTimeoutAndNoMore)
 {
   Process publisher([](Channel& channel) {

@@ -202,6 +202,53 @@ TEST(KeepAll, ABestEffortOrKeepLastSubscriptionDoesNotHoldThePublisherBack)
   EXPECT_EQ(writer.wait(), 0);
 }
 
+// The reader polls, so that each message is published while it looks.
+void publish_to_one_that_takes_the_latest(int publishers)
+{
+  Process process([publishers](Channel& channel) {
+    const auto node = std::make_shared<Node>("node");
+    const auto subscription = node->create_subscription<Sample>("/qos", QoS(10));
+    std::vector<Publisher<Sample>::SharedPtr> all;
+    for (int i = 0; i < publishers; ++i) all.push_back(node->create_publisher<Sample>("/qos", 10));
+    std::atomic<std::uint64_t> seen{0};
+    std::atomic<bool> is_over{false};
+    std::thread reader([&] {
+      while (!is_over) {
+        if (const auto message = subscription->take_latest()) seen = message->number;
+      }
+    });
+    for (std::uint64_t number = 1; number <= 2000; ++number) {
+      std::vector<std::thread> writers;
+      for (std::size_t i = 1; i < all.size(); ++i) {
+        writers.emplace_back([&, i] { all[i]->publish(filled(*all[i], number)); });
+      }
+      all[0]->publish(filled(*all[0], number));
+      for (std::thread& writer : writers) writer.join();
+      const auto deadline = std::chrono::steady_clock::now() + patience;
+      while (seen != number) {
+        require(std::chrono::steady_clock::now() < deadline,
+                "message " + std::to_string(number) + " is found");
+      }
+    }
+    is_over = true;
+    reader.join();
+    require(subscription->lost_count() == 0, "nothing is lost");
+    channel.say("done");
+  });
+  EXPECT_EQ(process.hear(), "done");
+  EXPECT_EQ(process.wait(), 0);
+}
+
+TEST(TakeLatest, FindsWhatIsPublishedWhileItLooks)
+{
+  publish_to_one_that_takes_the_latest(1);
+}
+
+TEST(TakeLatest, FindsOneOfWhatSeveralPublishWhileItLooks)
+{
+  publish_to_one_that_takes_the_latest(3);
+}
+
 TEST(TakeLatest, SkipsOlderMessagesThatThenDoNotCountAsLost)
 {
   Process reader([](Channel& channel) {

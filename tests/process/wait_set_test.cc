@@ -287,5 +287,44 @@ TEST(WaitSet, WakesForSeveralThreadsThatPublishWhileItComesAndGoes)
   EXPECT_EQ(writer.wait(), 0);
 }
 
+// One that wakes up, for whatever reason, says for itself alone that it does not sleep.
+TEST(WaitSet, WakesEachOfSeveralThreadsThatSpinOneNode)
+{
+  Process reader([](Channel& channel) {
+    const auto node = std::make_shared<Node>("reader");
+    std::atomic<int> got{0};
+    const auto subscription =
+      node->create_subscription<Ball>("/ball", 100, [&](const Subscription<Ball>::MessagePtr&) { ++got; });
+    std::thread sleeper([&] { spin(node); });
+    channel.say("ready");
+    // If no sleeper were rung, each would wait for its own look, a second later.
+    for (int i = 1; i <= 100; ++i) {
+      static_cast<void>(spin_once(node, std::chrono::microseconds(500)));
+      channel.say("publish");
+      const auto deadline = std::chrono::steady_clock::now() + patience;
+      while (got < i) require(std::chrono::steady_clock::now() < deadline, "it is heard");
+    }
+    shutdown();
+    sleeper.join();
+    channel.say("done");
+  });
+  ASSERT_EQ(reader.hear(), "ready");
+  Process writer([](Channel& channel) {
+    const auto node = std::make_shared<Node>("writer");
+    const auto publisher = node->create_publisher<Ball>("/ball", 1);
+    for (int i = 0; channel.hear() == "publish"; ++i) hit(*publisher, i);
+  });
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(reader.hear(), "publish");
+    writer.say("publish");
+  }
+  EXPECT_EQ(reader.hear(), "done");
+  EXPECT_LT(std::chrono::steady_clock::now(), deadline) << "they were rung";
+  EXPECT_EQ(reader.wait(), 0);
+  writer.say("end");
+  EXPECT_EQ(writer.wait(), 0);
+}
+
 }  // namespace
 }  // namespace agnocast::test
