@@ -72,9 +72,9 @@ AGNOCAST_LAYOUT(sizeof(struct agnocast_waiter) == 64, "waiter");
 #define AGNOCAST_WAITERS_OFFSET 0x1000ull
 AGNOCAST_LAYOUT(AGNOCAST_WAITERS_OFFSET + AGNOCAST_WAITERS * 64u <= AGNOCAST_CONTROL, "waiters");
 
-/* Which of many has something new: bit h - 1 is that of hint h. Set by peers, cleared by the process
- * itself before it looks. A hint is no promise: one that is set for nothing costs a look, and one
- * that somebody took away a second. */
+/* Which of many has something new: bit h - 1 is that of hint h. Set by peers, cleared by the
+ * process itself before it looks. A hint is no promise: one that is set for nothing costs a look,
+ * and one that somebody took away a second. */
 #define AGNOCAST_HINTS 32768u
 #define AGNOCAST_HINTS_IN_WORD 64u
 #define AGNOCAST_HINT_WORDS (AGNOCAST_HINTS / AGNOCAST_HINTS_IN_WORD)
@@ -137,7 +137,7 @@ struct agnocast_subscription
   uint32_t waiter; /* index of the wait set, or AGNOCAST_NO_WAITER */
   uint16_t hint;   /* for that wait set; 0: it looks at this subscription each time */
   uint16_t has_hinted_connections; /* 1: publishers look for the hint of their connection too */
-  uint64_t description; /* offset of the message type's agnocast_description; 0: none */
+  uint64_t description;            /* offset of the message type's agnocast_description; 0: none */
   uint32_t reserved[8];
   /* For tools; away from what publishers read at each message. */
   uint64_t lost __attribute__((aligned(64))); /* messages that were gone before they were taken */

@@ -262,8 +262,8 @@ class Snapshot
   static std::uint32_t count_holds(const AreaFile& area, std::uint64_t offset,
                                    const agnocast_connection& connection)
   {
-    const std::uint32_t end =
-      std::min<std::uint32_t>({connection.holds_end, connection.holds_capacity, AGNOCAST_HOLDS_MAX});
+    const std::uint32_t end = std::min<std::uint32_t>(
+      {connection.holds_end, connection.holds_capacity, AGNOCAST_HOLDS_MAX});
     std::vector<std::uint64_t> holds(end);
     if (end == 0 || !area.read_bytes(offset + AGNOCAST_HOLDS_OFFSET, holds.data(),
                                      end * sizeof(std::uint64_t))) {

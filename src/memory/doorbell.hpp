@@ -27,4 +27,11 @@ inline void leave_hint(agnocast_doorbell& doorbell, std::uint32_t hint) noexcept
   if ((load_seq_cst(word) & bit) == 0) or_seq_cst(word, bit);
 }
 
+/// The same for all that have a hint, whoever gave it to them.
+inline void leave_all_hints(agnocast_doorbell& doorbell) noexcept
+{
+  // Pairs with the exchange in HintSet::collect.
+  for (std::uint64_t& word : doorbell.hints) store_seq_cst(word, ~std::uint64_t{0});
+}
+
 }  // namespace agnocast::internal

@@ -143,7 +143,7 @@ void ControlThread::note_deaths(const std::vector<std::uint64_t>& dead)
   // What it published last stays readable to who is connected: so connect before the records of its
   // publishers go.
   prepare();
-  runtime_->ring_own_doorbells();
+  runtime_->look_at_all();
   look_soon();
 }
 
@@ -191,7 +191,7 @@ void ControlThread::clean_up_after_dead()
   }
   if (!any) return;
   prepare();
-  runtime_->ring_own_doorbells();
+  runtime_->look_at_all();
   look_soon();
 }
 

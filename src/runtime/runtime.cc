@@ -438,6 +438,14 @@ void Runtime::ring_own_doorbells() noexcept
   }
 }
 
+void Runtime::look_at_all() noexcept
+{
+  if (!joined_.load(std::memory_order_acquire)) return;
+  leave_all_hints(area_->doorbell());
+  AGNOCAST_FAILPOINT("death.hinted");
+  ring_own_doorbells();
+}
+
 void Runtime::wake_all_wait_sets() noexcept
 {
   ring_own_doorbells();

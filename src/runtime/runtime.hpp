@@ -107,6 +107,8 @@ class Runtime
   [[nodiscard]] std::uint64_t pid_namespace() const noexcept { return pid_namespace_; }
   /// Makes every wait set and waiting publisher look again.
   void ring_own_doorbells() noexcept;
+  /// The same, and all look at everything: somebody may have died who had not left its hint yet.
+  void look_at_all() noexcept;
   /// Frees what the publishers of this process keep without need, and then what only others' depth
   /// keeps: the heap cannot grow.
   void reclaim_all() noexcept;

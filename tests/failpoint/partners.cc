@@ -163,6 +163,12 @@ void receive_steadily(Tally& tally, Channel& channel)
   auto steady = node->create_subscription<Sample>("/steady", QoS(1).keep_all(64));
   auto varied = node->create_subscription<Sample>("/varied", QoS(64));
   WaitSet wait_set;
+  // So many that publishers leave hints for the others.
+  std::vector<Subscription<Sample>::SharedPtr> idle;
+  for (int i = 0; i < 8; ++i) {
+    idle.push_back(node->create_subscription<Sample>("/idle", QoS(1)));
+    wait_set.add(*idle.back());
+  }
   wait_set.add(*steady);
   wait_set.add(*varied);
   Holder holder(tally);

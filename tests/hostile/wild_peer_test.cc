@@ -220,8 +220,8 @@ TEST_F(WildPeer, AHeadBeyondTheEntriesDoesNotKeepItsReadersAwake)
   Process reader([](Channel& channel) {
     const auto node = std::make_shared<Node>("reader");
     int got = 0;
-    const auto spun =
-      node->create_subscription<Flat>("/ahead", QoS(10), [&](const Subscription<Flat>::MessagePtr&) { ++got; });
+    const auto spun = node->create_subscription<Flat>(
+      "/ahead", QoS(10), [&](const Subscription<Flat>::MessagePtr&) { ++got; });
     const auto waited = node->create_subscription<Flat>("/ahead", QoS(10));
     const auto polled = node->create_subscription<Flat>("/ahead", QoS(10));
     WaitSet wait_set;

@@ -293,8 +293,8 @@ TEST(WaitSet, WakesEachOfSeveralThreadsThatSpinOneNode)
   Process reader([](Channel& channel) {
     const auto node = std::make_shared<Node>("reader");
     std::atomic<int> got{0};
-    const auto subscription =
-      node->create_subscription<Ball>("/ball", 100, [&](const Subscription<Ball>::MessagePtr&) { ++got; });
+    const auto subscription = node->create_subscription<Ball>(
+      "/ball", 100, [&](const Subscription<Ball>::MessagePtr&) { ++got; });
     std::thread sleeper([&] { spin(node); });
     channel.say("ready");
     // If no sleeper were rung, each would wait for its own look, a second later.
