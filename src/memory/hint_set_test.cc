@@ -13,7 +13,7 @@
 
 #include "base/atomic.hpp"
 #include "memory/doorbell.hpp"
-#include "topic/test_area.hpp"
+#include "memory/test_area.hpp"
 
 namespace agnocast::internal {
 namespace {

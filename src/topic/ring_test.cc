@@ -8,7 +8,7 @@
 #include <random>
 
 #include "base/atomic.hpp"
-#include "topic/test_area.hpp"
+#include "memory/test_area.hpp"
 
 namespace agnocast::internal {
 namespace {
