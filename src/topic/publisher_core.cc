@@ -210,9 +210,11 @@ PublisherCore::Room PublisherCore::make_room_for(const ReaderList& list)
     depth = std::max<std::uint64_t>(depth, setup_.endpoint.depth);
   }
   std::uint64_t tail = 0;
+  std::size_t retired = 0;
   {
     const std::lock_guard lock(mutex_);
     tail = ring_->tail();
+    retired = retired_.capacity();
   }
   // The ring grows under both locks, so its capacity stays.
   std::uint64_t capacity = ring_->capacity();
@@ -223,8 +225,8 @@ PublisherCore::Room PublisherCore::make_room_for(const ReaderList& list)
   } else if (is_short) {
     depth = std::min(depth, capacity - 1);  // no memory for what a newcomer asks
   }
-  return {depth, std::move(growth),
-          RetiredMessages::Room(capacity + list.holds_max() + 2 * retired_max)};
+  const std::size_t wanted = capacity + list.holds_max() + 2 * retired_max;
+  return {depth, std::move(growth), RetiredMessages::Room(wanted > retired ? wanted : 0)};
 }
 
 // Exchanges the list for the one in use.
