@@ -8,9 +8,10 @@ namespace agnocast {
 
 struct MessageInfo
 {
-  std::uint64_t sequence = 0;         ///< 1 for the first message of its publisher
-  std::uint64_t publish_time_ns = 0;  ///< this process's CLOCK_MONOTONIC at publish
-  std::uint64_t publisher_id = 0;     ///< unique in the domain, never used twice
+  std::uint64_t sequence = 0;  ///< 1 for the first message of its publisher
+  std::uint64_t publish_time_ns =
+    0;  ///< this process's CLOCK_MONOTONIC at publish, as the publisher says
+  std::uint64_t publisher_id = 0;  ///< unique in the domain, never used twice
 };
 
 }  // namespace agnocast

@@ -52,7 +52,7 @@ struct agnocast_area_header
   uint32_t reserved1[14];
   /* Offset from the start of the area below which the heap is backed by memory. Only grows. */
   uint64_t secured_end __attribute__((aligned(64)));
-  /* For tools; the control thread brings them up to date, at most 200 ms late. */
+  /* For tools; the control thread brings them up to date, at most a second late. */
   uint64_t heap_used_bytes;
   uint64_t heap_peak_bytes;
   uint64_t loans_open;

@@ -69,7 +69,7 @@ PeerArea::ReadableHeap PeerArea::readable_heap() const noexcept
 
 void PeerArea::ring(std::uint32_t waiter) const noexcept
 {
-  if (has_broken_doorbell()) return;  // its owner looks by itself
+  if (has_broken_doorbell()) return;  // its owner looks by itself: Area::look_again_at()
   AGNOCAST_FAILPOINT("doorbell.before");
   ring_bell(*doorbell_, waiter);
   AGNOCAST_FAILPOINT("doorbell.rung");
@@ -80,6 +80,31 @@ void PeerArea::leave_hint(std::uint32_t hint) const noexcept
   if (hint == 0 || has_broken_doorbell()) return;
   internal::leave_hint(*doorbell_, hint);
   AGNOCAST_FAILPOINT("doorbell.hinted");
+}
+
+namespace {
+
+// A limit of this process or of the machine: another time it may work.
+bool is_lack(int error)
+{
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == EAGAIN;
+}
+
+}  // namespace
+
+// All who may join can write to a doorbell, and so make it unusable: that says nothing about its
+// owner, whose messages and holds count as before. Returns 0, or what was lacking.
+int PeerArea::map_doorbell()
+{
+  const os::Descriptor file = os::open_shared(doorbell_name(identity_.process), O_RDWR);
+  if (!file) return is_lack(errno) ? errno : 0;
+  const auto status = os::status_of(file.get());
+  if (!status || status->bytes < sizeof(agnocast_doorbell)) return 0;
+  void* address = os::map_file(nullptr, sizeof(agnocast_doorbell), file.get(), true);
+  if (address == nullptr) return is_lack(errno) ? errno : 0;
+  doorbell_ = static_cast<agnocast_doorbell*>(address);
+  bell_guard_ = os::BusGuard(address, sizeof(agnocast_doorbell), true);
+  return 0;
 }
 
 Status PeerArea::map(const Window& window, bool at_slot)
@@ -102,6 +127,7 @@ Status PeerArea::map(const Window& window, bool at_slot)
         (error == EMFILE || error == ENFILE ? "; raise the limit with 'ulimit -n <number>'"
          : error == ENOMEM                  ? "; raise the limit with 'ulimit -v'"
          : error == EAGAIN                  ? "; raise the limit with 'ulimit -l'"
+         : error == ENOENT ? "; it was removed while that process lives: restart it"
          : error == EACCES ? "; start that process with AGNOCAST_ACCESS=group:<name> or "
                              "AGNOCAST_ACCESS=all to let other users in"
                            : "")};
@@ -112,16 +138,9 @@ Status PeerArea::map(const Window& window, bool at_slot)
   if (!status || status->bytes < AGNOCAST_HEAP || status->bytes > window.slot_bytes()) {
     return failed(name, EINVAL);
   }
-  const os::Descriptor bell = os::open_shared(doorbell_name(identity_.process), O_RDWR);
-  if (!bell) return failed(doorbell_name(identity_.process), errno);
-  const auto bell_status = os::status_of(bell.get());
-  if (!bell_status || bell_status->bytes < sizeof(agnocast_doorbell)) {
-    return failed(doorbell_name(identity_.process), EINVAL);
+  if (const int error = map_doorbell(); error != 0) {
+    return failed(doorbell_name(identity_.process), error);
   }
-  doorbell_ = static_cast<agnocast_doorbell*>(
-    os::map_file(nullptr, sizeof(agnocast_doorbell), bell.get(), true));
-  if (doorbell_ == nullptr) return failed(doorbell_name(identity_.process), errno);
-  bell_guard_ = os::BusGuard(doorbell_, sizeof(agnocast_doorbell), true);
   slot_bytes_ = at_slot ? status->bytes : AGNOCAST_GUARD;
   void* address =
     at_slot ? os::map_file_closed(window.slot_address(identity_.slot), slot_bytes_, file.get())

@@ -58,7 +58,11 @@ class PeerArea
   }
   /// Nothing that the owner wrote counts any more.
   [[nodiscard]] bool is_gone() const noexcept { return is_broken() || is_dead(); }
-  [[nodiscard]] bool has_broken_doorbell() const noexcept { return bell_guard_.is_broken(); }
+  /// It cannot be rung. That is no fault of its owner, who looks by itself.
+  [[nodiscard]] bool has_broken_doorbell() const noexcept
+  {
+    return doorbell_ == nullptr || bell_guard_.is_broken();
+  }
   /// Whether to wait a moment for its subscriptions to connect when a publisher leaves: not again
   /// for one that let somebody wait in vain, until it connects to a publisher of this process.
   [[nodiscard]] bool has_patience() const noexcept
@@ -108,6 +112,7 @@ class PeerArea
   PeerArea() = default;
   ~PeerArea() = default;
   Status map(const Window& window, bool at_slot);
+  int map_doorbell();
   void unmap(bool slot_too) noexcept;
   bool make_readable(std::uint64_t end) const noexcept;
 

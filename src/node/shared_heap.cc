@@ -21,8 +21,7 @@ class SharedMemoryResource final : public std::pmr::memory_resource
         internal::raise(status.failure());
       }
     }
-    internal::Heap* heap = internal::shared_heap.load(std::memory_order_acquire);
-    void* block = heap != nullptr ? heap->allocate_aligned(bytes, alignment) : nullptr;
+    void* block = internal::route_allocate_aligned({}, alignment, bytes);
     if (block == nullptr) throw std::bad_alloc();
     return block;
   }

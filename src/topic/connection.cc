@@ -7,6 +7,7 @@
 #include "base/atomic.hpp"
 #include "base/log.hpp"
 #include "os/failpoint.hpp"
+#include "os/futex.hpp"
 
 namespace agnocast::internal {
 
@@ -89,7 +90,7 @@ bool Connection::has_unread() noexcept
 // Where the entries lie now; false if that is impossible.
 bool Connection::locate_entries() noexcept
 {
-  const std::uint64_t word = load_acquire(ring_->entries);  // pairs with make_ring()
+  const std::uint64_t word = load_acquire(ring_->entries);  // pairs with Ring::grow
   if (word == entries_word_ && entries_ != nullptr) return true;
   const std::uint64_t log2 = word % AGNOCAST_CACHE_LINE;
   if (log2 > AGNOCAST_RING_ENTRIES_LOG2_MAX) return false;
@@ -153,7 +154,7 @@ void Connection::skip_to(std::uint64_t sequence) noexcept
 // its head looked at: a reader that polls would take that line from it each time.
 bool Connection::skip_beyond_depth() noexcept
 {
-  // Pairs with the store in PublisherCore::ask_for_readers, which is before the mark that was read.
+  // Pairs with the store in PublisherCore::tell_live_max, which is before the mark that was read.
   if (load_relaxed(ring_->live_max) <= setup_.depth) return false;
   const std::uint64_t head = this->head();
   if (head < cursor_ || head - cursor_ < setup_.depth) return false;
@@ -189,7 +190,7 @@ const agnocast_ring_entry* Connection::next_entry() noexcept
   // lies, does not keep us here.
   for (int i = 0; i < steps_max; ++i) {
     const agnocast_ring_entry& entry = entries_[cursor_ & entry_mask_];
-    // Pairs with the stores in publish(), retire_oldest() and make_ring(). Of ring.head nothing is
+    // Pairs with the stores in publish(), retire_oldest() and grow(). Of ring.head nothing is
     // read here: a reader that polls would take that line from the publisher each time.
     const std::uint64_t mark = load_acquire(entry.mark);
     if (mark == cursor_) {
@@ -218,7 +219,18 @@ std::optional<Connection::Peeked> Connection::peek() noexcept
 {
   const agnocast_ring_entry* entry = next_entry();
   if (entry == nullptr) return std::nullopt;
-  return Peeked{load_relaxed(entry->stamp_ns)};
+  return Peeked{believed(load_relaxed(entry->stamp_ns))};
+}
+
+// A message is stamped before it can be seen. One of the future is a lie, which would make its
+// publisher the newest of all for ever, at the cost of the others' messages: it comes before them.
+// A lie about the past cannot be told from a message that waits. The clock is read once for a
+// message at the most.
+std::uint64_t Connection::believed(std::uint64_t stamp_ns) noexcept
+{
+  if (stamp_ns <= latest_ns_) return stamp_ns;
+  latest_ns_ = static_cast<std::uint64_t>(os::monotonic_ns()) - setup_.clock_offset_ns;
+  return stamp_ns <= latest_ns_ ? stamp_ns : 0;
 }
 
 std::optional<std::uint32_t> Connection::reserve_hold() noexcept

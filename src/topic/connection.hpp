@@ -51,7 +51,7 @@ class Connection : public Candidate
   enum class Start { first, oldest, next };
   struct Peeked
   {
-    std::uint64_t stamp_ns;
+    std::uint64_t stamp_ns;  ///< 0 if the publisher's stamp is of the future
   };
 
   Connection(Context& context, const ConnectionSetup& setup, const EndpointView& publisher,
@@ -99,6 +99,7 @@ class Connection : public Candidate
   [[nodiscard]] std::uint64_t head() const noexcept;
   bool locate_entries() noexcept;
   const agnocast_ring_entry* next_entry() noexcept;
+  std::uint64_t believed(std::uint64_t stamp_ns) noexcept;
   bool skip_gone() noexcept;
   bool skip_beyond_depth() noexcept;
   void skip_to(std::uint64_t sequence) noexcept;
@@ -120,6 +121,7 @@ class Connection : public Candidate
   /// was taken: then a gap is one.
   std::uint64_t owed_from_ = 0;
   std::uint64_t lost_ = 0;
+  std::uint64_t latest_ns_ = 0;  ///< a time that has passed, as in stamps
   bool is_caught_up_ = false;
   bool broken_ = false;  ///< the publisher wrote something impossible
   std::unique_ptr<ReceivedHandle[]> handles_;

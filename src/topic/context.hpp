@@ -36,7 +36,7 @@ struct Context
   ProcessTicket ticket{};
   /// What CLOCK_MONOTONIC shows here more than in the time stamps of the domain.
   std::int64_t clock_offset_ns = 0;
-  /// Wakes the control thread: somebody came or went. No allocation, one system call.
+  /// Wakes the control thread: somebody came or went. No allocation, a few system calls.
   void (*poke)() noexcept = nullptr;
   /// Frees whatever this process keeps without need: the heap cannot grow. Runs destructors.
   void (*reclaim_all)() noexcept = nullptr;

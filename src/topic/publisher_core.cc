@@ -192,27 +192,50 @@ void PublisherCore::prepare()
 {
   const std::lock_guard one(prepare_mutex_);
   auto list = ReaderList::make(context_, {ticket_.id, ticket_.topic, setup_.endpoint.depth},
-                               readers_.get(), unreachable_said_);
+                               readers_.get(), broken_said_);
   if (list == nullptr) return;
+  Room room = make_room_for(*list);
   {
     const std::lock_guard lock(mutex_);
-    take_over(list);
+    take_over(list, room);
   }
   ring_newcomers(*list);
 }
 
-// Exchanges the list for the one in use.
-void PublisherCore::take_over(std::unique_ptr<ReaderList>& list)
+// Without mutex_, so that who publishes does not wait: the memory of a deep ring is megabytes.
+PublisherCore::Room PublisherCore::make_room_for(const ReaderList& list)
 {
-  std::uint64_t depth = list->depth_max;
+  std::uint64_t depth = list.depth_max;
   if (setup_.endpoint.durability != AGNOCAST_VOLATILE) {
     depth = std::max<std::uint64_t>(depth, setup_.endpoint.depth);
   }
-  // No memory for what a newcomer asks: what we have serves.
-  if (!ring_->reserve(depth + ring_slack)) depth = std::min(depth, ring_->capacity() - 1);
-  retired_.reserve(ring_->capacity() + list->holds_max() + 2 * retired_max);
+  std::uint64_t tail = 0;
+  std::size_t retired = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    tail = ring_->tail();
+    retired = retired_.capacity();
+  }
+  // The ring grows under both locks, so its capacity stays.
+  std::uint64_t capacity = ring_->capacity();
+  const bool is_short = depth + ring_slack > capacity;
+  auto growth = is_short ? ring_->make_growth(depth + ring_slack, tail) : std::nullopt;
+  if (growth) {
+    capacity = growth->capacity();
+  } else if (is_short) {
+    depth = std::min(depth, capacity - 1);  // no memory for what a newcomer asks
+  }
+  const std::size_t wanted = capacity + list.holds_max() + 2 * retired_max;
+  return {depth, std::move(growth), RetiredMessages::Room(wanted > retired ? wanted : 0)};
+}
+
+// Exchanges the list for the one in use.
+void PublisherCore::take_over(std::unique_ptr<ReaderList>& list, Room& room)
+{
+  if (room.growth) ring_->grow(*room.growth);
+  retired_.move_to(room.retired);
   readers_.swap(list);
-  depth_ = depth;
+  depth_ = room.depth;
   look_who_needs_care();
   retire_beyond_depth();
   tell_live_max(ring_->live_count() <= depth_ ? depth_ : ~std::uint64_t{0});
@@ -427,6 +450,10 @@ std::string PublisherCore::holders()
       text += ", " + std::to_string(held) + " held by process " +
               std::to_string(reader.area->identity().pid);
     }
+  }
+  for (const Unreachable& subscriber : readers_->unreachable) {
+    text += ", and process " + std::to_string(subscriber.process.pid) +
+            " may hold any of them: " + subscriber.why;
   }
   return text;
 }

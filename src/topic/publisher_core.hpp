@@ -55,6 +55,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -164,7 +165,15 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   void ask_for_readers() noexcept;
   void tell_live_max(std::uint64_t messages) noexcept;
   void prepare();
-  void take_over(std::unique_ptr<ReaderList>& list);
+  /// What a list of readers needs, before it is in use.
+  struct Room
+  {
+    std::uint64_t depth;
+    std::optional<Ring::Growth> growth;
+    RetiredMessages::Room retired;
+  };
+  Room make_room_for(const ReaderList& list);
+  void take_over(std::unique_ptr<ReaderList>& list, Room& room);
   void ring_newcomers(const ReaderList& former);
   std::uint32_t leave_hints(Reader& reader) noexcept;
   void ring(Reader& reader);
@@ -188,8 +197,8 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   template <class Retire>
   std::size_t reclaim_rounds(Retire retire);
   [[nodiscard]] bool note_holds();
-  std::vector<PeerIdentity> unreachable();
-  void say_unreachable();
+  std::vector<Unreachable> unreachable();
+  void say_unreachable(const Unreachable& subscriber);
   void destroy_all(const Unheld& unheld) noexcept;
 
   Context& context_;
@@ -205,11 +214,12 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::atomic<std::uint64_t> uses_{0};
   std::atomic<bool> needs_care_{false};  ///< somebody unreachable or unlisted: written as uses_
   std::uint64_t uses_seen_ = 0;          ///< by the control thread, its own
-  Once unreachable_said_;
+  Once broken_said_;
   std::uint64_t empty_since_use_ = ~std::uint64_t{0};  ///< the same: no message was left then
 
   std::mutex prepare_mutex_;  ///< one list of readers at a time; taken before mutex_
-  os::ShortLock mutex_;       ///< guards all below, and the writing side of the ring
+  std::vector<std::uint64_t> unreachable_said_;  ///< processes; guarded by prepare_mutex_
+  os::ShortLock mutex_;  ///< guards all below, and the writing side of the ring
   std::unique_ptr<Ring> ring_;
   RetiredMessages retired_;
   std::unique_ptr<ReaderList> readers_;
@@ -218,6 +228,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::uint64_t live_max_ = 0;          ///< as in the ring
   std::size_t in_the_way_ = 0;          ///< place in the list of one that wanted the oldest message
   std::size_t used_at_pass_ = 0;  ///< of the heap when holds were looked at last, or less since
+  std::size_t looked_at_ = 0;     ///< words of holds, in the last pass
   bool closed_ = false;
   std::uint32_t waiting_ = 0;  ///< threads in wait_for_room()
 };

@@ -18,6 +18,11 @@ namespace {
 constexpr std::size_t worth_a_look_bytes = std::size_t{1} << 20;
 // So many live messages are worth a look at how far their readers are.
 constexpr std::uint64_t worth_a_look_messages = 64;
+// A pass waits until there is one message more for so many words of holds that it looks at: there
+// may be 4096 for each reader, whatever is in them.
+constexpr std::size_t words_for_a_message = 128;
+// No publish retires more than so many, so that none waits long after a deep reader has left.
+constexpr int retired_at_once_max = 256;
 
 }  // namespace
 
@@ -28,7 +33,10 @@ void PublisherCore::retire_oldest()
 
 void PublisherCore::retire_beyond_depth()
 {
-  while (ring_->live_count() > depth_ && !retired_.is_full()) retire_oldest();
+  for (int i = 0; i < retired_at_once_max && ring_->live_count() > depth_; ++i) {
+    if (retired_.is_full()) return;
+    retire_oldest();
+  }
 }
 
 // What only others' depth keeps, down to that many bytes. What a publish waits for is within the
@@ -96,6 +104,7 @@ bool PublisherCore::note_holds()
 {
   // After the tail was stored: see the retire race.
   if (!is_current() || !readers_->unreachable.empty()) return false;
+  looked_at_ = 0;
   for (Reader& reader : readers_->readers) {
     const agnocast_connection* connection = reader.find_connection(ticket_.id);
     if (connection == nullptr) continue;
@@ -103,6 +112,7 @@ bool PublisherCore::note_holds()
     const std::uint32_t end = std::min(load_seq_cst(connection->holds_end), reader.holds_capacity);
     // One who is found dead after its holds were noted costs a pass.
     if (end != 0 && reader.area->is_gone()) continue;
+    looked_at_ += end;
     for (std::uint32_t i = 0; i < end; ++i) {
       // (C) of the retire race; pairs with Connection::take and, when it reads 0, with release().
       if (const std::uint64_t seq = load_seq_cst(hold_of(*connection, i)); seq != 0) {
@@ -116,7 +126,8 @@ bool PublisherCore::note_holds()
 bool PublisherCore::is_pass_due() const noexcept
 {
   if (retired_.is_empty()) return false;
-  const std::size_t share = std::max<std::size_t>(retired_.held_count() / 8, 1);
+  const std::size_t share = std::max<std::size_t>(
+    {retired_.held_count() / 8, looked_at_ / words_for_a_message, std::size_t{1}});
   return retired_.new_count() >= share || has_heap_grown();
 }
 
@@ -201,19 +212,28 @@ std::size_t PublisherCore::reclaim_rounds(Retire retire)
   return count;
 }
 
-std::vector<PeerIdentity> PublisherCore::unreachable()
+std::vector<Unreachable> PublisherCore::unreachable()
 {
   const std::lock_guard lock(mutex_);
   return readers_->unreachable;
 }
 
-void PublisherCore::say_unreachable()
+// Once for each process.
+void PublisherCore::say_unreachable(const Unreachable& subscriber)
 {
-  if (!unreachable_said_.first()) return;
-  const std::lock_guard lock(mutex_);
+  {
+    const std::lock_guard one(prepare_mutex_);
+    const std::uint64_t id = subscriber.process.process_id;
+    if (std::find(unreachable_said_.begin(), unreachable_said_.end(), id) !=
+        unreachable_said_.end()) {
+      return;
+    }
+    unreachable_said_.push_back(id);
+  }
   log_warning(
     "topic '" + setup_.endpoint.topic +
-    "' frees no messages until a subscriber can be looked at: " + readers_->unreachable_why);
+    "' frees no messages as long as a subscriber that may hold them cannot be looked at: " +
+    subscriber.why);
 }
 
 std::size_t PublisherCore::reclaim_early()
@@ -222,8 +242,8 @@ std::size_t PublisherCore::reclaim_early()
   if (needs_care_.load(std::memory_order_relaxed)) {
     prepare();
     // Those that died before we could look at them; the others may be reachable by now.
-    for (const PeerIdentity& process : unreachable()) {
-      if (!context_.registry->recover(process)) say_unreachable();
+    for (const Unreachable& subscriber : unreachable()) {
+      if (!context_.registry->recover(subscriber.process)) say_unreachable(subscriber);
     }
   }
   prepare_if_changed();

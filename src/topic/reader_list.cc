@@ -61,8 +61,7 @@ std::size_t ReaderList::holds_max() const noexcept
   return holds;
 }
 
-// False if its holds must be respected and cannot be seen.
-bool ReaderList::add(Context& context, const Publisher& publisher, const EndpointView& view,
+void ReaderList::add(Context& context, const Publisher& publisher, const EndpointView& view,
                      const ReaderList* former, Once& said)
 {
   Reader reader;
@@ -83,20 +82,22 @@ bool ReaderList::add(Context& context, const Publisher& publisher, const Endpoin
     if (!area) {
       if (area.failure().kind == FailureKind::broken_peer) {
         if (said.first()) log_warning(area.failure().text);
-        return true;  // a lie: it holds nothing that could be seen
+        return;  // a lie: it holds nothing that could be seen
       }
       // Gone meanwhile, or a limit of this process: until it is known, its holds must be respected.
-      unreachable_why = area.failure().text;
+      const auto known = std::find_if(
+        unreachable.begin(), unreachable.end(),
+        [&](const Unreachable& one) { return one.process.process_id == view.process.process_id; });
+      if (known == unreachable.end()) unreachable.push_back({view.process, area.failure().text});
       has_unreachable_blocking = has_unreachable_blocking || reader.blocks;
-      return false;
+      return;
     }
     reader.area = std::move(*area);
     reader.subscription = reader.area->at<agnocast_subscription>(view.control_offset);
-    if (reader.subscription == nullptr) return true;  // a lie: it costs the liar its wake-ups
+    if (reader.subscription == nullptr) return;  // a lie: it costs the liar its wake-ups
   }
   reader.find_connection(publisher.id);
   readers.push_back(std::move(reader));
-  return true;
 }
 
 std::unique_ptr<ReaderList> ReaderList::make(Context& context, const Publisher& publisher,
@@ -108,9 +109,7 @@ std::unique_ptr<ReaderList> ReaderList::make(Context& context, const Publisher& 
   list->generation = load_seq_cst(*context.registry->topic_generation(publisher.topic));
   for (const EndpointView& view :
        context.registry->endpoints(publisher.topic, AGNOCAST_SUBSCRIPTION)) {
-    if (!list->add(context, publisher, view, former, said)) {
-      list->unreachable.push_back(view.process);
-    }
+    list->add(context, publisher, view, former, said);
   }
   if (context.registry->complain_if_broken()) return nullptr;  // what was read does not count
   if (former == nullptr) return list;

@@ -39,6 +39,14 @@ struct Reader
   const agnocast_connection* find_connection(std::uint64_t publisher_id);
 };
 
+/// A subscriber whose area cannot be mapped. It may have ours mapped and hold messages, whatever it
+/// is that stands between: nothing but its death or its own word says otherwise.
+struct Unreachable
+{
+  PeerIdentity process;
+  std::string why;  ///< with what to do about it
+};
+
 /// Thread safety: who and the generation do not change once it is made; the connections that
 /// readers remember are looked up under the publisher's lock.
 class ReaderList
@@ -58,8 +66,7 @@ class ReaderList
 
   std::vector<Reader> readers;
   /// Subscribers whose holds cannot be seen: nothing may be freed while there are any.
-  std::vector<PeerIdentity> unreachable;
-  std::string unreachable_why;
+  std::vector<Unreachable> unreachable;
   bool has_unreachable_blocking = false;  ///< of them, one that a keep_all publisher waits for
   std::uint64_t generation = 0;           ///< of the topic when this was made; 0: before any
   std::uint32_t depth_max = 0;            ///< of the readers
@@ -68,7 +75,7 @@ class ReaderList
   [[nodiscard]] std::size_t holds_max() const noexcept;
 
  private:
-  bool add(Context& context, const Publisher& publisher, const EndpointView& view,
+  void add(Context& context, const Publisher& publisher, const EndpointView& view,
            const ReaderList* former, Once& said);
 };
 

@@ -1,14 +1,13 @@
 // Messages that are retired and not freed yet, and which of them somebody still holds.
 //
-// A pass goes once through these and once through all holds: O(retired + held), and it is only
-// worth making when enough has been retired since the last one. So what it costs a message does not
-// depend on how many are held.
+// A pass goes once through these and once through all holds: O(retired + holds). It is only worth
+// making when enough has been retired since the last one. So what it costs a message does not
+// depend on how many are held, nor on how many holds a hostile reader invents.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -20,16 +19,33 @@ namespace agnocast::internal {
 /// Thread safety: none.
 class RetiredMessages
 {
- public:
-  /// Room for so many, and for a pass over them. Throws std::bad_alloc.
-  void reserve(std::size_t count)
+  struct Retired
   {
-    if (count <= messages_.capacity() && places_.size() >= 2 * count) return;
-    // In this order: more places than messages, whatever fails. A vector may reserve more than
-    // asked.
-    places_.resize(std::bit_ceil(std::max<std::size_t>(4 * count, 16)));
-    messages_.reserve(count);
+    RingMessage message{};
+    bool is_held = false;
+  };
+
+ public:
+  /// Memory for so many, before they have it. Throws std::bad_alloc.
+  class Room
+  {
+   public:
+    explicit Room(std::size_t count) { messages_.reserve(count); }
+
+   private:
+    friend class RetiredMessages;
+    std::vector<Retired> messages_;
+  };
+  /// Room for as many as that, if it is more than there is. O(count()).
+  void move_to(Room& room) noexcept
+  {
+    if (room.messages_.capacity() <= messages_.capacity()) return;
+    room.messages_.assign(messages_.begin(), messages_.end());
+    messages_.swap(room.messages_);
   }
+  /// Room for so many. Throws std::bad_alloc.
+  void reserve(std::size_t count) { messages_.reserve(count); }
+  [[nodiscard]] std::size_t capacity() const noexcept { return messages_.capacity(); }
   [[nodiscard]] bool is_full() const noexcept { return messages_.size() == messages_.capacity(); }
   [[nodiscard]] bool is_empty() const noexcept { return messages_.empty(); }
   [[nodiscard]] std::size_t count() const noexcept { return messages_.size(); }
@@ -45,23 +61,38 @@ class RetiredMessages
   void begin_pass() noexcept
   {
     for (Retired& retired : messages_) retired.is_held = false;
-    if (is_short()) return;
-    std::fill(places_.begin(), places_.end(), none);
-    for (std::size_t i = 0; i < messages_.size(); ++i) {
-      places_[find_place(messages_[i].message.sequence)] = static_cast<std::uint32_t>(i);
-    }
   }
   /// Somebody holds the message of that sequence; of one that is not here, nothing is noted.
-  void note_hold(std::uint64_t sequence) noexcept
+  /// Returns how many messages were looked at: one, if none is missing between the oldest and the
+  /// newest, and never more than the logarithm of how many there are. For tests.
+  std::size_t note_hold(std::uint64_t sequence) noexcept
   {
-    if (is_short()) {
-      for (Retired& retired : messages_) {
-        retired.is_held = retired.is_held || retired.message.sequence == sequence;
-      }
-      return;
+    if (messages_.empty() || sequence < messages_.front().message.sequence ||
+        sequence > messages_.back().message.sequence) {
+      return 0;
     }
-    const std::uint32_t at = places_[find_place(sequence)];
-    if (at != none) messages_[at].is_held = true;
+    // It has at least as many sequences on either side as messages.
+    const auto before = static_cast<std::size_t>(sequence - messages_.front().message.sequence);
+    const auto behind = static_cast<std::size_t>(messages_.back().message.sequence - sequence);
+    const std::size_t last = messages_.size() - 1;
+    std::size_t begin = last - std::min(last, behind);
+    std::size_t end = std::min(last, before) + 1;
+    std::size_t looks = 0;
+    while (begin < end) {
+      ++looks;
+      const std::size_t middle = begin + (end - begin) / 2;
+      Retired& retired = messages_[middle];
+      if (retired.message.sequence == sequence) {
+        retired.is_held = true;
+        break;
+      }
+      if (retired.message.sequence < sequence) {
+        begin = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
+    return looks;
   }
   /// Ends the pass: gives out at most \p most messages that nobody holds, oldest first, by
   /// free(void*). True if there are more: another pass is due.
@@ -87,30 +118,8 @@ class RetiredMessages
   }
 
  private:
-  struct Retired
-  {
-    RingMessage message{};
-    bool is_held = false;
-  };
-  static constexpr std::uint32_t none = ~std::uint32_t{0};
-
-  // So few that to look at each is quicker than the table.
-  [[nodiscard]] bool is_short() const noexcept { return messages_.size() <= 8; }
-  // Open addressing: where the sequence stands, or the free place where it would. Sequences that
-  // follow each other get places that follow each other, so collisions are few.
-  [[nodiscard]] std::size_t find_place(std::uint64_t sequence) const noexcept
-  {
-    const std::size_t mask = places_.size() - 1;
-    std::size_t place = static_cast<std::size_t>(sequence) & mask;
-    while (places_[place] != none && messages_[places_[place]].message.sequence != sequence) {
-      place = (place + 1) & mask;
-    }
-    return place;
-  }
-
-  std::vector<Retired> messages_;      ///< in order of their sequences
-  std::vector<std::uint32_t> places_;  ///< hash table of a pass: indices into messages_
-  std::size_t known_ = 0;              ///< how many were there in the last pass
+  std::vector<Retired> messages_;  ///< in order of their sequences
+  std::size_t known_ = 0;          ///< how many were there in the last pass
   std::size_t held_ = 0;
 };
 

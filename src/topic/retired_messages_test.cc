@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <random>
 #include <set>
+#include <vector>
 
 namespace agnocast::internal {
 namespace {
@@ -63,19 +64,75 @@ TEST(RetiredMessages, GivesOutEachMessageOnceAndOnlyWhenNobodyHoldsIt)
   }
 }
 
+// As many holds as a connection has, all different, against as many messages: what a hostile reader
+// may make its publisher do.
 TEST(RetiredMessages, MakesNothingOfHoldsThatAHostileReaderInvents)
 {
+  constexpr std::uint64_t message_count = 4000, hold_count = 4096, base = std::uint64_t{1} << 20;
+  struct Invented
+  {
+    const char* what;
+    std::uint64_t (*hold)(std::uint64_t);
+  };
+  const Invented all_invented[] = {
+    {"far beyond", [](std::uint64_t i) { return base + ((i + 1) << 40) + 1; }},
+    {"before the first", [](std::uint64_t i) { return base - i - 1; }},
+    {"the highest", [](std::uint64_t i) { return ~i; }},
+    {"in the gaps", [](std::uint64_t i) { return base + 16 * i + 1; }},
+    {"the same", [](std::uint64_t) { return base + 16 * 1000 + 3; }},
+  };
+  for (const std::uint64_t step : {1, 2, 16}) {
+    for (const Invented& invented : all_invented) {
+      if (step == 1 && invented.hold(1) > base && invented.hold(1) < base + 0x100000) continue;
+      SCOPED_TRACE(std::string(invented.what) + ", each " + std::to_string(step));
+      RetiredMessages retired;
+      retired.reserve(message_count);
+      for (std::uint64_t i = 0; i < message_count; ++i) {
+        retired.add({base + step * i, message(base + step * i)});
+      }
+      retired.begin_pass();
+      std::size_t looks = 0;
+      for (std::uint64_t i = 0; i < hold_count; ++i) looks += retired.note_hold(invented.hold(i));
+      EXPECT_LE(looks, hold_count * 12) << "more than the logarithm of how many there are";
+      std::size_t given = 0;
+      while (retired.end_pass(32, [&](void*) { ++given; })) retired.begin_pass();
+      EXPECT_EQ(given, message_count);
+      EXPECT_TRUE(retired.is_empty());
+    }
+  }
+}
+
+TEST(RetiredMessages, FindsAHoldWithOneLookIfNoSequenceIsMissing)
+{
   RetiredMessages retired;
-  retired.reserve(1024);
-  for (std::uint64_t i = 1; i <= 1000; ++i) retired.add({i * 2, message(i * 2)});
+  retired.reserve(4000);
+  for (std::uint64_t i = 1; i <= 4000; ++i) retired.add({i, message(i)});
   retired.begin_pass();
-  // As many as a connection has, all different, all wrong, and all at the same place of the table.
-  for (std::uint64_t i = 0; i < 4096; ++i) retired.note_hold((i << 40) + 1);
-  retired.note_hold(~std::uint64_t{0});
-  std::size_t given = 0;
-  while (retired.end_pass(32, [&](void*) { ++given; })) retired.begin_pass();
-  EXPECT_EQ(given, 1000u);
-  EXPECT_TRUE(retired.is_empty());
+  for (std::uint64_t i = 1; i <= 4000; ++i) ASSERT_EQ(retired.note_hold(i), 1u) << i;
+  EXPECT_FALSE(retired.end_pass(4000, [](void*) {}));
+  EXPECT_EQ(retired.held_count(), 4000u);
+}
+
+TEST(RetiredMessages, MovesToMoreRoomWithAllThatIsKnownOfThem)
+{
+  RetiredMessages retired;
+  retired.reserve(4);
+  for (std::uint64_t i = 1; i <= 4; ++i) retired.add({i, message(i)});
+  retired.begin_pass();
+  for (std::uint64_t i = 1; i <= 4; ++i) retired.note_hold(i);
+  EXPECT_FALSE(retired.end_pass(4, [](void*) {}));
+  RetiredMessages::Room less(2), more(100);
+  retired.move_to(less);
+  EXPECT_EQ(retired.capacity(), 4u);
+  retired.move_to(more);
+  EXPECT_GE(retired.capacity(), 100u);
+  EXPECT_EQ(retired.new_count(), 0u);
+  EXPECT_EQ(retired.held_count(), 4u);
+  retired.begin_pass();
+  retired.note_hold(3);
+  std::vector<void*> freed;
+  EXPECT_FALSE(retired.end_pass(4, [&](void* one) { freed.push_back(one); }));
+  EXPECT_EQ(freed, (std::vector<void*>{message(1), message(2), message(4)}));
 }
 
 }  // namespace

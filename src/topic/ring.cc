@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/atomic.hpp"
 #include "os/failpoint.hpp"
@@ -27,50 +28,93 @@ bool Ring::open()
   return true;
 }
 
-// The old entries are marked as left after the new ones are in place: a reader that looks at one of
-// them looks at ring.entries again. All of them: a reader that skips what is retired comes to any.
+Ring::Growth::Growth(Growth&& other) noexcept
+  : area_(other.area_),
+    offset_(std::exchange(other.offset_, 0)),
+    log2_(other.log2_),
+    tail_(other.tail_),
+    kept_(std::move(other.kept_))
+{
+}
+
+Ring::Growth::~Growth()
+{
+  if (offset_ != 0) area_.free_control(offset_, sizeof(agnocast_ring_entry) << log2_);
+}
+
 bool Ring::reserve(std::uint64_t live_messages)
 {
   if (live_messages <= capacity()) return true;
-  const auto log2 = static_cast<std::uint32_t>(std::bit_width(live_messages));
-  if (log2 > AGNOCAST_RING_ENTRIES_LOG2_MAX) return false;
-  const std::size_t count = std::size_t{1} << log2;
-  const std::size_t bytes = count * sizeof(agnocast_ring_entry);
-  std::vector<Kept> kept(count);
+  auto growth = make_growth(live_messages, tail_);
+  if (growth) grow(*growth);
+  return growth.has_value();
+}
+
+std::optional<Ring::Growth> Ring::make_growth(std::uint64_t live_messages, std::uint64_t tail)
+{
+  Growth growth(area_);
+  growth.log2_ = static_cast<std::uint32_t>(std::bit_width(live_messages));
+  if (growth.log2_ > AGNOCAST_RING_ENTRIES_LOG2_MAX) return std::nullopt;
+  const std::size_t count = std::size_t{1} << growth.log2_;
+  growth.kept_.resize(count);
   blocks_.reserve(blocks_.size() + 1);
-  const std::uint64_t offset = area_.allocate_control(bytes);
-  if (offset == 0) return false;
-  blocks_.emplace_back(offset, bytes);
+  growth.offset_ = area_.allocate_control(count * sizeof(agnocast_ring_entry));
+  if (growth.offset_ == 0) return std::nullopt;
+  // Who comes late must not wait for what is retired.
+  auto* const entries = area_.at<agnocast_ring_entry>(growth.offset_);
+  growth.tail_ = tail;
+  for (std::uint64_t seq = tail - std::min<std::uint64_t>(tail - 1, count); seq < tail; ++seq) {
+    // Pairs with the load in Connection::next_entry, by the store to ring.entries.
+    store_relaxed(entries[seq & (count - 1)].mark, std::uint64_t{seq | AGNOCAST_RETIRED});
+  }
+  AGNOCAST_FAILPOINT("growth.entries_made");
+  return growth;
+}
+
+// The old entries are marked as left after the new ones are in place: a reader that looks at one of
+// them looks at ring.entries again. All of them: a reader that skips what is retired comes to any.
+void Ring::grow(Growth& growth) noexcept
+{
+  const std::uint64_t count = std::uint64_t{1} << growth.log2_;
+  blocks_.emplace_back(growth.offset_, count * sizeof(agnocast_ring_entry));
   // With the one before the tail: bytes_before() subtracts it.
   for (std::uint64_t seq = tail_ - 1; seq <= head_ && !kept_.empty(); ++seq) {
-    kept[seq & (count - 1)] = kept_[seq & entry_mask_];
+    growth.kept_[seq & (count - 1)] = kept_[seq & entry_mask_];
   }
+  kept_.swap(growth.kept_);
   agnocast_ring_entry* const old_entries = entries_;
   const std::uint64_t old_mask = entry_mask_;
-  entries_ = area_.at<agnocast_ring_entry>(offset);
+  entries_ = area_.at<agnocast_ring_entry>(growth.offset_);
   entry_mask_ = count - 1;
-  kept_ = std::move(kept);
-  for (std::uint64_t seq = head_ + 1 - std::min<std::uint64_t>(head_, count); seq < tail_; ++seq) {
-    entry(seq).mark = seq | AGNOCAST_RETIRED;  // who comes late must not wait for it
+  // What was retired since the growth was made. The stores pair as in make_growth().
+  const std::uint64_t oldest = head_ + 1 - std::min<std::uint64_t>(head_, count);
+  for (std::uint64_t seq = std::max(oldest, growth.tail_); seq < tail_; ++seq) {
+    store_relaxed(entry(seq).mark, std::uint64_t{seq | AGNOCAST_RETIRED});
   }
   for (std::uint64_t seq = tail_; seq <= head_; ++seq) {
     const agnocast_ring_entry& from = old_entries[seq & old_mask];
-    entry(seq).stamp_ns = from.stamp_ns;
-    entry(seq).total_bytes = from.total_bytes;
-    entry(seq).address = from.address;
-    entry(seq).mark = from.mark;
+    store_relaxed(entry(seq).stamp_ns, from.stamp_ns);
+    store_relaxed(entry(seq).total_bytes, from.total_bytes);
+    store_relaxed(entry(seq).address, from.address);
+    store_relaxed(entry(seq).mark, from.mark);
   }
   AGNOCAST_FAILPOINT("growth.entries_copied");
   // Pairs with the load in Connection::locate_entries.
-  store_seq_cst(ring_->entries, offset + log2);
+  store_seq_cst(ring_->entries, std::exchange(growth.offset_, 0) + growth.log2_);
   AGNOCAST_FAILPOINT("growth.entries_replaced");
-  if (old_entries == nullptr) return true;
-  for (std::uint64_t i = 0; i <= old_mask; ++i) {
-    // Pairs with the second load in Connection::take, as in retire_oldest().
-    store_seq_cst(old_entries[i].mark, std::uint64_t{AGNOCAST_ENTRIES_MOVED});
+  if (old_entries == nullptr) return;
+  for (std::uint64_t seq = tail_; seq <= tail_ + old_mask; ++seq) {
+    std::uint64_t& mark = old_entries[seq & old_mask].mark;
+    if (seq <= head_) {
+      // Pairs with the second load in Connection::take, as in retire_oldest().
+      store_seq_cst(mark, std::uint64_t{AGNOCAST_ENTRIES_MOVED});
+    } else {
+      // Nobody takes from it: it only has to be found left by who knows of the next publish. Pairs
+      // with the load in Connection::next_entry.
+      store_release(mark, std::uint64_t{AGNOCAST_ENTRIES_MOVED});
+    }
     AGNOCAST_FAILPOINT("growth.old_entry_left");
   }
-  return true;
 }
 
 std::uint64_t Ring::publish(void* message, std::uint64_t stamp_ns, std::uint64_t told_bytes,

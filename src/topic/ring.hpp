@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -33,10 +34,38 @@ struct RingMessage
   void* message;
 };
 
-/// Thread safety: none, but readers in other processes need none.
+/// Thread safety: none, but readers in other processes need none, and make_growth() goes with all
+/// but grow() and itself.
 class Ring
 {
+  struct Kept;
+
  public:
+  /// A larger ring's memory, before the ring has it: making it takes long, having it does not.
+  /// Gives back what it has: the new memory, or after grow() the old.
+  class Growth
+  {
+   public:
+    Growth(const Growth&) = delete;
+    Growth& operator=(const Growth&) = delete;
+    Growth(Growth&& other) noexcept;
+    Growth& operator=(Growth&&) = delete;
+    ~Growth();
+    [[nodiscard]] std::uint64_t capacity() const noexcept
+    {
+      return (std::uint64_t{1} << log2_) - 1;
+    }
+
+   private:
+    friend class Ring;
+    explicit Growth(Area& area) noexcept : area_(area) {}
+    Area& area_;
+    std::uint64_t offset_ = 0;  ///< of the entries; 0: the ring has them
+    std::uint32_t log2_ = 0;
+    std::uint64_t tail_ = 1;  ///< of the ring: what is older is marked as retired already
+    std::vector<Kept> kept_;
+  };
+
   explicit Ring(Area& area) noexcept : area_(area) {}
   /// Gives the memory back. Not in a forked child, where it is the parent's.
   ~Ring();
@@ -48,6 +77,12 @@ class Ring
   /// Makes room for so many live messages; what is live stays. False if there is no memory, and
   /// then the ring is as it was. Throws std::bad_alloc; with the same effect.
   bool reserve(std::uint64_t live_messages);
+  /// The same in two steps, for a ring of which \p tail was the tail a moment ago: whatever is
+  /// published and retired between the two is in the larger ring too. The first gives nothing if
+  /// there is no memory, and throws std::bad_alloc.
+  std::optional<Growth> make_growth(std::uint64_t live_messages, std::uint64_t tail);
+  /// Precondition: the ring has not grown since. O(live messages + entries that are left).
+  void grow(Growth& growth) noexcept;
 
   /// The entry that the next message will get: for prefetching.
   [[nodiscard]] const agnocast_ring_entry& next_entry() const noexcept { return entry(head_ + 1); }

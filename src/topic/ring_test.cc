@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <random>
 
@@ -164,6 +165,66 @@ TEST(Ring, LetsAReaderThatWasFarBehindWhenItGrewComeToTheNewestMessage)
       cursor = seen == Looker::Seen::live ? cursor + 1 : std::max(cursor + 1, ring.tail());
     }
   }
+}
+
+// Growth in its two steps: the memory is made while others publish and retire.
+TEST(Ring, GrowsWithAllThatWasPublishedAndRetiredWhileTheMemoryWasMade)
+{
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::minstd_rand random(seed);
+    Ring ring(*area());
+    ASSERT_TRUE(ring.open());
+    ASSERT_TRUE(ring.reserve(4));
+    const auto work = [&](std::uint64_t steps) {
+      for (; steps > 0; --steps) {
+        if (ring.is_full() || (random() % 2 == 0 && !ring.is_empty())) {
+          ring.retire_oldest();
+        } else {
+          ring.publish(message(ring.head() + 1), 1, 1, ring.head() % 7);
+        }
+      }
+    };
+    work(random() % 40);
+    Looker looker(ring), late(ring);
+    auto growth = ring.make_growth(ring.capacity() + 1 + random() % 30, ring.tail());
+    ASSERT_TRUE(growth.has_value());
+    work(random() % 100);  // may come round the new entries more than once
+    const std::uint64_t live = ring.live_count();
+    const std::uint64_t kept_bytes = ring.bytes_before(ring.head() + 1);
+    ring.grow(*growth);
+    ASSERT_EQ(ring.audit(), nullptr) << ring.audit();
+    ASSERT_EQ(ring.live_count(), live);
+    ASSERT_EQ(ring.capacity(), growth->capacity());
+    ASSERT_EQ(ring.bytes_before(ring.head() + 1), kept_bytes);
+    for (const std::uint64_t more : {0, 1, 50}) {
+      work(more);
+      ASSERT_EQ(ring.audit(), nullptr) << ring.audit();
+      const std::uint64_t entries = ring.capacity() + 1;
+      const std::uint64_t oldest = ring.head() + 1 - std::min(ring.head(), entries);
+      for (std::uint64_t seq = oldest; seq <= ring.head() + 1; ++seq) {
+        std::uint64_t address = 0;
+        ASSERT_EQ(looker.look(seq, address), seq < ring.tail()    ? Looker::Seen::retired
+                                             : seq <= ring.head() ? Looker::Seen::live
+                                                                  : Looker::Seen::not_yet)
+          << seq << " of " << ring.tail() << " to " << ring.head();
+      }
+    }
+    std::uint64_t address = 0;
+    ASSERT_EQ(late.look(ring.head() + 1, address), Looker::Seen::not_yet);
+  }
+}
+
+TEST(Ring, GivesBackTheMemoryOfAGrowthThatItDoesNotTake)
+{
+  Ring ring(*area());
+  ASSERT_TRUE(ring.open());
+  ASSERT_TRUE(ring.reserve(3));
+  ring.publish(message(1), 1, 1, 1);
+  // Ten times as often as the control part has room for.
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(ring.make_growth(std::uint64_t{1} << 17, ring.tail()));
+  EXPECT_EQ(ring.capacity(), 3u);
+  EXPECT_EQ(ring.audit(), nullptr);
 }
 
 TEST(Ring, RefusesToGrowBeyondItsLimitAndStaysAsItIs)

@@ -81,6 +81,70 @@ TEST(Removed, FilesLeaveTheConnectedAloneAndEachProcessSaysSoOnce)
   EXPECT_FALSE(file_exists(registry_path()));
 }
 
+// It may hold what a publisher has that came later, and nobody can see it: nothing is freed, and
+// who it is is said once.
+TEST(Removed, AnAreaOfALiveSubscriberIsNamedOnceAndWhatItMayHoldIsKeptUntilItEnds)
+{
+  std::vector<std::unique_ptr<Process>> holders;
+  for (int i = 0; i < 2; ++i) {
+    holders.push_back(std::make_unique<Process>([](Channel& channel) {
+      const Complaints complaints;
+      Node node("holder");
+      auto subscription = node.create_subscription<Flat>("/kept", QoS(1));
+      channel.say("ready");
+      channel.hear();
+      const auto held = await_message(*subscription);
+      const std::uint64_t number = held->number;
+      channel.say("holds");
+      channel.hear();
+      channel.say(held->number == number && is_whole(*held) ? "whole" : "changed");
+      channel.hear();
+    }));
+    ASSERT_EQ(holders.back()->hear(), "ready");
+    ASSERT_EQ(::unlink(area_path(holders.back()->pid()).c_str()), 0);
+  }
+  Process publisher([](Channel& channel) {
+    const Complaints complaints;
+    Node node("publisher");
+    auto kept = node.create_publisher<Flat>("/kept", QoS(1).best_effort());
+    for (std::uint64_t i = 1; i <= 10; ++i) publish_flat(*kept, i);
+    channel.say("published");
+    channel.hear();
+    for (std::uint64_t i = 11; i <= 100; ++i) publish_flat(*kept, i);
+    const auto said = [&] { return complaints.count("frees no messages"); };
+    eventually([&] { return said() == 2; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    channel.say(std::to_string(said()) + " said, " +
+                std::to_string(complaints.count("restart it")) + " remedies, " +
+                std::to_string(kept->retained_count()) + " kept");
+    channel.hear();  // they have ended
+    channel.say(eventually([&] {
+      kept->reclaim();
+      return kept->retained_count() <= 1;
+    })
+                  ? "freed"
+                  : std::to_string(kept->retained_count()));
+    channel.hear();
+  });
+  ASSERT_EQ(publisher.hear(), "published");
+  for (const auto& holder : holders) {
+    holder->say("take");
+    EXPECT_EQ(holder->hear(), "holds");
+  }
+  publisher.say("go on");
+  EXPECT_EQ(publisher.hear(), "2 said, 2 remedies, 100 kept");
+  for (const auto& holder : holders) {
+    holder->say("look");
+    EXPECT_EQ(holder->hear(), "whole");
+    holder->say("leave");
+    EXPECT_EQ(holder->wait(), 0);
+  }
+  publisher.say("they have ended");
+  EXPECT_EQ(publisher.hear(), "freed");
+  publisher.say("leave");
+  EXPECT_EQ(publisher.wait(), 0);
+}
+
 TEST(Removed, AProcessThatLeavesRemovesItsFilesItselfAndSaysNothing)
 {
   const int said = ::memfd_create("said", MFD_CLOEXEC);

@@ -156,6 +156,65 @@ TEST_F(Truncation, ADoorbellThatIsCutMakesItsOwnerLookByItself)
   leave(*publisher);
 }
 
+// All who may join can write to a doorbell. A publisher that comes after that cannot ring it, but
+// has to respect what its owner holds.
+TEST_F(Truncation, ADoorbellThatIsCutOrGoneDoesNotFreeWhatItsOwnerHolds)
+{
+  const std::pair<const char*, void (*)(const std::string&)> attacks[] = {
+    {"empty", [](const std::string& path) { truncate_file(path); }},
+    {"a page of two", [](const std::string& path) { truncate_file(path, AGNOCAST_PAGE); }},
+    {"removed", [](const std::string& path) { ::unlink(path.c_str()); }},
+    {"a FIFO",
+     [](const std::string& path) {
+       ::unlink(path.c_str());
+       require(::mkfifo(path.c_str(), 0600) == 0, "a FIFO");
+     }},
+    {"closed", [](const std::string& path) { ::chmod(path.c_str(), 0); }},
+  };
+  for (const auto& [what, attack] : attacks) {
+    SCOPED_TRACE(what);
+    Process holder([](Channel& channel) {
+      Node node("holder");
+      auto subscription = node.create_subscription<Flat>("/held", QoS(1));
+      WaitSet wait_set;
+      wait_set.add(*subscription);
+      channel.say("ready");
+      ipc_shared_ptr<const Flat> held;
+      while (!held && wait_set.wait(patience)) held = subscription->take();
+      const std::uint64_t number = held ? held->number : 0;
+      channel.say(held && is_whole(*held) ? "holds" : "nothing came");
+      channel.hear();  // many more were published
+      channel.say(held->number == number && is_whole(*held) ? "whole" : "changed");
+      held.reset();
+      channel.hear();
+    });
+    ASSERT_EQ(holder.hear(), "ready");
+    attack(doorbell_path(holder.pid()));
+    Process publisher([](Channel& channel) {
+      Node node("publisher");
+      auto held = node.create_publisher<Flat>("/held", QoS(1));
+      publish_flat(*held, 1);
+      while (const auto order = channel.hear()) {
+        if (*order == "leave") return;
+        for (std::uint64_t i = 2; i <= 500; ++i) publish_flat(*held, i);
+        held->reclaim();
+        channel.say(std::to_string(held->retained_count()));
+      }
+    });
+    EXPECT_EQ(holder.hear(), "holds");
+    publisher.say("publish");
+    // The newest, and the one that is held.
+    EXPECT_EQ(publisher.hear(), "2");
+    holder.say("look");
+    EXPECT_EQ(holder.hear(), "whole");
+    publisher.say("publish");
+    EXPECT_LE(std::stoi(publisher.hear()), 2);
+    leave(holder);
+    leave(publisher);
+    ::unlink(doorbell_path(holder.pid()).c_str());
+  }
+}
+
 TEST_F(Truncation, ARegistryThatIsCutKeepsWhatIsConnectedAndRefusesWhatIsNew)
 {
   for (const off_t bytes : {off_t{0}, off_t{8192}}) {

@@ -151,6 +151,53 @@ agnocast_connection* find_connection(std::byte* area, std::uint64_t publisher)
   return nullptr;
 }
 
+TEST_F(WildPeer, AStampOfTheFutureMakesItsPublisherTheOldestAndNotTheNewest)
+{
+  Process reader([](Channel& channel) {
+    Node node("reader");
+    auto subscription = node.create_subscription<Flat>("/stamped", QoS(10));
+    channel.say("ready");
+    while (const auto order = channel.hear()) {
+      if (*order == "leave") return;
+      require(eventually([&] { return subscription->publisher_count() == 2; }), "two publishers");
+      const auto message = subscription->take_latest();
+      channel.say(message ? std::to_string(message->number) : "nothing");
+    }
+  });
+  ASSERT_EQ(reader.hear(), "ready");
+  Process liar([](Channel& channel) {
+    Node node("liar");
+    auto publisher = node.create_publisher<Flat>("/stamped", QoS(10));
+    publish_flat(*publisher, 1);
+    std::byte* const area = map_for_attack(area_path(::getpid()), AGNOCAST_GUARD);
+    std::uint64_t entries = 0;
+    for (std::uint64_t at = AGNOCAST_CONTROL; at < AGNOCAST_CONTROL + 0x10000; at += 64) {
+      const auto* ring = reinterpret_cast<const agnocast_ring*>(area + at);
+      if (ring->publisher_id == publisher->id()) entries = ring->entries;
+    }
+    require(entries != 0, "a ring");
+    const std::uint64_t first = entries / 64 * 64 + sizeof(agnocast_ring_entry);
+    write_word(area, first + offsetof(agnocast_ring_entry, stamp_ns), ~std::uint64_t{0} >> 1);
+    channel.say("lied");
+    channel.hear();
+  });
+  ASSERT_EQ(liar.hear(), "lied");
+  Process honest([](Channel& channel) {
+    Node node("honest");
+    auto publisher = node.create_publisher<Flat>("/stamped", QoS(10));
+    publish_flat(*publisher, 2);
+    channel.say("published");
+    channel.hear();
+  });
+  ASSERT_EQ(honest.hear(), "published");
+  reader.say("take");
+  EXPECT_EQ(reader.hear(), "2");
+  for (Process* process : {&reader, &liar, &honest}) {
+    process->say("leave");
+    EXPECT_EQ(process->wait(), 0);
+  }
+}
+
 TEST_F(WildPeer, HoldsPinNoMoreThanTheConnectionsCapacityHoweverManyAreClaimed)
 {
   Process publisher([](Channel& channel) {

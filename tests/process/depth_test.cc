@@ -6,6 +6,7 @@
 #include <agnocast/agnocast.hpp>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <string>
 #include <vector>
 
@@ -166,6 +167,71 @@ TEST(Depth, OfASleepingReaderLosesItsMessagesAndNotThePublishersWhenTheHeapIsFul
     return std::to_string(newest->number);
   });
   EXPECT_EQ(said, "100");
+}
+
+TEST(Depth, OfASleepingReaderGivesWayToTheSharedMemoryResourceToo)
+{
+  const std::string said = in_process([] {
+    ::setenv("AGNOCAST_WINDOW", "0x550000000000:0x40000000:0x4000000", 1);
+    const auto node = std::make_shared<Node>("camera");
+    const auto publisher = node->create_publisher<Numbered>("/full", QoS(1).best_effort());
+    const auto recorder = node->create_subscription<Numbered>("/full", QoS(1000).best_effort());
+    for (std::uint64_t i = 1; i <= 12; ++i) publish(publisher, i, 2'000'000);
+    require(publisher->retained_count() == 12, "the reader sleeps");
+    constexpr std::size_t bytes = 20'000'000;
+    std::pmr::memory_resource* const resource = shared_memory_resource();
+    void* const block = resource->allocate(bytes, 64);
+    require(in_shared_heap(block), "in the shared heap");
+    resource->deallocate(block, bytes, 64);
+    return std::to_string(recorder->take_latest()->number);
+  });
+  EXPECT_EQ(said, "12");
+}
+
+TEST(Depth, OfAReaderThatLeavesCostsNoPublishMuchAndIsFreedBitByBit)
+{
+  EXPECT_EQ(in_process([] {
+              const auto node = std::make_shared<Node>("node");
+              const auto publisher = node->create_publisher<Numbered>("/depth", 1);
+              auto deep = node->create_subscription<Numbered>("/depth", QoS(20'000));
+              const auto reader = node->create_subscription<Numbered>("/depth", QoS(1));
+              for (std::uint64_t i = 1; i <= 10'000; ++i) publish(publisher, i);
+              require(publisher->retained_count() >= 10'000, "the deep reader reads nothing");
+              deep.reset();
+              for (std::uint64_t i = 10'001; i <= 10'200; ++i) {
+                publish(publisher, i);
+                require(reader->take()->number == i, "it gets the newest");
+              }
+              require(eventually([&] { return publisher->retained_count() <= 1; }), "all freed");
+              return std::string("freed");
+            }),
+            "freed");
+}
+
+// So many holds are looked at seldom, but those that are free now do not keep messages.
+TEST(Depth, OfAReaderThatHeldMuchAndKeepsTheLastDoesNotKeepWhatItLetGo)
+{
+  EXPECT_EQ(in_process([] {
+              const auto node = std::make_shared<Node>("node");
+              const auto publisher = node->create_publisher<Numbered>("/depth", 1);
+              const auto reader = node->create_subscription<Numbered>(
+                "/depth", QoS(10), SubscriptionOptions{.hold_limit = 4096});
+              std::vector<ipc_shared_ptr<const Numbered>> held;
+              for (std::uint64_t i = 1; i <= 4'000; ++i) {
+                publish(publisher, i);
+                held.push_back(reader->take());
+              }
+              held.erase(held.begin(), held.end() - 1);
+              std::size_t most = 0;
+              for (std::uint64_t i = 4'001; i <= 5'000; ++i) {
+                publish(publisher, i);
+                require(reader->take()->number == i, "it gets the newest");
+                if (i > 4'600) most = std::max(most, publisher->retained_count());
+              }
+              require(held.front()->number == 4'000, "what it holds is there");
+              return most <= 100 ? std::string("few") : std::to_string(most);
+            }),
+            "few");
 }
 
 TEST(Depth, ReadByAllIsFreedByTheControlThreadAlsoIfNothingElseIsPublished)
