@@ -2,6 +2,7 @@
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "base/atomic.hpp"
@@ -210,10 +211,13 @@ std::vector<PeerIdentity> PublisherCore::unreachable()
 void PublisherCore::say_unreachable()
 {
   if (!unreachable_said_.first()) return;
-  const std::lock_guard lock(mutex_);
-  log_warning(
-    "topic '" + setup_.endpoint.topic +
-    "' frees no messages until a subscriber can be looked at: " + readers_->unreachable_why);
+  std::string text =
+    "topic '" + setup_.endpoint.topic + "' frees no messages until a subscriber can be looked at: ";
+  {
+    const std::lock_guard one(prepare_mutex_);
+    text += readers_->unreachable_why;
+  }
+  log_warning(text);
 }
 
 std::size_t PublisherCore::reclaim_early()
