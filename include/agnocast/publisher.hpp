@@ -106,6 +106,8 @@ class AGNOCAST_PUBLIC PublisherBase
   std::shared_ptr<internal::PublisherCore> core_;
 
  private:
+  void say_what_audit_found(const internal::AuditFindings& findings, PublishStatus status) noexcept;
+
   const internal::AuditRules audit_;
   std::atomic<bool> audit_said_{false};
 };

@@ -5,9 +5,9 @@
 
 namespace agnocast::internal {
 
-void log_warning(const std::string& text) noexcept
+void log_warning(std::string_view text) noexcept
 {
-  std::fprintf(stderr, "agnocast: %s\n", text.c_str());
+  std::fprintf(stderr, "agnocast: %.*s\n", static_cast<int>(text.size()), text.data());
 }
 
 }  // namespace agnocast::internal

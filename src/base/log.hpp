@@ -4,12 +4,13 @@
 #pragma once
 
 #include <atomic>
-#include <string>
+#include <string_view>
 
 namespace agnocast::internal {
 
-/// Writes "agnocast: <text>". One write, so lines of several processes do not mix.
-void log_warning(const std::string& text) noexcept;
+/// Writes "agnocast: <text>". One write, so lines of several processes do not mix. Whoever reads
+/// standard error may keep the caller waiting: not to be called with a lock that others wait for.
+void log_warning(std::string_view text) noexcept;
 
 /// For what is said once in a process however often it happens.
 class Once

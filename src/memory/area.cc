@@ -126,8 +126,10 @@ Status Area::map(AreaRequest& request)
                                             ": raise it with 'ulimit -f unlimited', or set " +
                                             request.mempool_source + " to fewer bytes"};
   }
-  const std::string name = area_name(process_);
+  const std::string& name = area_name_ = area_name(process_);
+  doorbell_name_ = doorbell_name(process_);
   file_ = std::move(request.claimed);
+  area_made_ = static_cast<bool>(file_);
   if (!file_) {
     file_ = os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.area);
     if (!file_) return shared_memory_failure(name, errno);
@@ -167,7 +169,7 @@ Status Area::map(AreaRequest& request)
 
 Status Area::make_doorbell(const AreaRequest& request)
 {
-  const std::string name = doorbell_name(process_);
+  const std::string& name = doorbell_name_;
   os::unlink_shared(name);
   const os::Descriptor file =
     os::open_shared(name, O_RDWR | O_CREAT | O_EXCL, request.permissions.shared);
@@ -209,9 +211,9 @@ std::int64_t Area::look_again_at(std::int64_t deadline_ns) const noexcept
 void Area::unlink() noexcept
 {
   if (abandoned_) return;
-  if (doorbell_made_) os::unlink_shared(doorbell_name(process_));
+  if (doorbell_made_) os::unlink_shared(doorbell_name_);
   AGNOCAST_FAILPOINT("leave.doorbell_unlinked");
-  if (area_made_) os::unlink_shared(area_name(process_));  // last: the sweep finds us by it
+  if (area_made_) os::unlink_shared(area_name_);  // last: the sweep finds us by it
   AGNOCAST_FAILPOINT("leave.area_unlinked");
   area_made_ = doorbell_made_ = false;
 }

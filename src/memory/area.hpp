@@ -136,6 +136,7 @@ class Area
   std::byte* base_ = nullptr;
   agnocast_doorbell* doorbell_ = nullptr;
   std::string process_;
+  std::string area_name_, doorbell_name_;  ///< kept, so that to unlink them takes no memory
   std::uint32_t slot_ = 0;
   std::uint64_t slot_bytes_ = 0;
   std::uint64_t file_bytes_ = 0;

@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <mutex>
+#include <new>
 
 #include "base/atomic.hpp"
 #include "base/epoch.hpp"
@@ -208,7 +211,7 @@ void PeerTable::start(const Window& window, const Area& own, std::uint64_t own_i
 }
 
 Result<std::shared_ptr<PeerArea>> PeerTable::map_elsewhere(const PeerIdentity& identity,
-                                                           bool& is_new)
+                                                           const std::shared_ptr<PeerArea>& fresh)
 {
   std::erase_if(elsewhere_, [](const auto& weak) { return weak.expired(); });
   for (const auto& weak : elsewhere_) {
@@ -216,18 +219,11 @@ Result<std::shared_ptr<PeerArea>> PeerTable::map_elsewhere(const PeerIdentity& i
       return area;
     }
   }
-  std::shared_ptr<PeerArea> area(new PeerArea(), [this](PeerArea* dropped) {
-    dropped->unmap(true);
-    const bool is_of_us = dropped->epoch_ == current_epoch();
-    delete dropped;
-    if (is_of_us) changed();
-  });
-  area->identity_ = identity;
-  area->epoch_ = current_epoch();
-  if (Status status = area->map(*window_, false); !status) return std::move(status.failure());
-  elsewhere_.push_back(area);
-  is_new = true;
-  return area;
+  elsewhere_.reserve(elsewhere_.size() + 1);
+  if (Status status = fresh->map(*window_, false); !status) return std::move(status.failure());
+  elsewhere_.push_back(fresh);
+  fresh->is_listed_ = true;
+  return fresh;
 }
 
 void PeerTable::changed() noexcept
@@ -238,16 +234,19 @@ void PeerTable::changed() noexcept
 
 Result<std::shared_ptr<PeerArea>> PeerTable::get(const PeerIdentity& identity, PeerUse use)
 {
-  bool is_new = false;
-  auto area = get_locked(identity, use, is_new);
-  if (is_new) changed();
+  const std::shared_ptr<PeerArea> fresh(new PeerArea(), [this](PeerArea* area) { drop(area); });
+  fresh->identity_ = identity;
+  fresh->epoch_ = current_epoch();
+  auto area = get_locked(identity, use, fresh);
+  if (area && *area == fresh) changed();
   return area;
 }
 
 Result<std::shared_ptr<PeerArea>> PeerTable::get_locked(const PeerIdentity& identity, PeerUse use,
-                                                        bool& is_new)
+                                                        const std::shared_ptr<PeerArea>& fresh)
 {
-  // Outlives the lock: if it becomes the last reference, dropping it takes the lock.
+  // Outlives the lock, as `fresh` does: if it becomes the last reference, dropping it takes the
+  // lock.
   std::shared_ptr<PeerArea> mapped;
   const std::lock_guard lock(mutex_);
   if (identity.process_id == own_->identity_.process_id) return own_;
@@ -258,7 +257,7 @@ Result<std::shared_ptr<PeerArea>> PeerTable::get_locked(const PeerIdentity& iden
   mapped = by_slot_[identity.slot].lock();
   if (mapped) {
     if (mapped->identity_.process_id == identity.process_id) return mapped;
-    if (use == PeerUse::control) return map_elsewhere(identity, is_new);
+    if (use == PeerUse::control) return map_elsewhere(identity, fresh);
     return Failure{FailureKind::resource,
                    "process " + std::to_string(identity.pid) +
                      " cannot be read yet: messages of the dead process " +
@@ -266,45 +265,56 @@ Result<std::shared_ptr<PeerArea>> PeerTable::get_locked(const PeerIdentity& iden
                      ", which had the same slot, are still held here; release them"};
   }
   if (occupied_by_fork_[identity.slot]) {
-    if (use == PeerUse::control) return map_elsewhere(identity, is_new);
+    if (use == PeerUse::control) return map_elsewhere(identity, fresh);
     return Failure{FailureKind::usage,
                    "process " + std::to_string(identity.pid) +
                      " cannot be read by this one, which was forked from it or from a process that "
                      "had its slot: the addresses hold a private copy; use fork and exec"};
   }
-  auto* area = new PeerArea();
-  area->identity_ = identity;
-  area->epoch_ = current_epoch();
-  if (Status status = area->map(*window_, true); !status) {
-    if (area->base_ != nullptr) occupants_[identity.slot] = nullptr;
-    area->unmap(true);
-    delete area;
-    return std::move(status.failure());
+  // However far it comes: what it has mapped is its own.
+  const auto note_occupant = [&] {
+    if (fresh->base_ != nullptr) occupants_[identity.slot] = fresh.get();
+  };
+  try {
+    Status status = fresh->map(*window_, true);
+    note_occupant();
+    if (!status) return std::move(status.failure());
+  } catch (const std::bad_alloc&) {
+    note_occupant();
+    throw;
   }
-  occupants_[identity.slot] = area;
-  std::shared_ptr<PeerArea> shared(area, [this](PeerArea* dropped) { drop(dropped); });
-  by_slot_[identity.slot] = shared;
-  is_new = true;
-  return shared;
+  by_slot_[identity.slot] = fresh;
+  fresh->is_listed_ = true;
+  return fresh;
 }
 
 void PeerTable::drop(PeerArea* area) noexcept
 {
   const bool is_of_us = area->epoch_ == current_epoch();
-  if (is_of_us) {
+  if (is_of_us && area->at_slot_) {
     const std::lock_guard lock(mutex_);
-    const bool still_there = occupants_[area->identity_.slot] == area;
+    const std::size_t slot = area->identity_.slot;
+    const bool still_there = slot < occupants_.size() && occupants_[slot] == area;
     area->unmap(still_there);
-    if (still_there) occupants_[area->identity_.slot] = nullptr;
+    if (still_there) occupants_[slot] = nullptr;
+  } else if (is_of_us) {
+    area->unmap(true);
   }
+  // One that nobody could have changes nothing: who tries again and again wakes nobody.
+  const bool was_listed = area->is_listed_;
   delete area;
-  if (is_of_us) changed();
+  if (is_of_us && was_listed) changed();
 }
 
 std::vector<std::shared_ptr<PeerArea>> PeerTable::mapped()
 {
+  std::vector<std::shared_ptr<PeerArea>> areas;  // outlives the lock: see drop()
   const std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<PeerArea>> areas;
+  const auto lives = [](const auto& weak) { return !weak.expired(); };
+  // Once there is room, what is looked up cannot fail and be dropped here. None is added meanwhile.
+  areas.reserve(
+    static_cast<std::size_t>(std::count_if(by_slot_.begin(), by_slot_.end(), lives) +
+                             std::count_if(elsewhere_.begin(), elsewhere_.end(), lives)));
   for (const auto& weak : by_slot_) {
     if (auto area = weak.lock()) areas.push_back(std::move(area));
   }

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -19,6 +18,7 @@
 #include "memory/area.hpp"
 #include "memory/window.hpp"
 #include "os/bus_guard.hpp"
+#include "os/short_lock.hpp"
 
 namespace agnocast::internal {
 
@@ -122,6 +122,7 @@ class PeerArea
   std::uint64_t slot_bytes_ = 0;
   std::uint32_t epoch_ = 0;
   bool at_slot_ = true;
+  bool is_listed_ = false;                              ///< others may have it from the table
   const Area* own_ = nullptr;                           ///< if it is the own one
   mutable std::atomic<std::uint64_t> readable_end_{0};  ///< offset below which the heap is open
   mutable std::atomic<bool> marked_dead_{false};
@@ -174,15 +175,19 @@ class PeerTable
 
  private:
   Result<std::shared_ptr<PeerArea>> get_locked(const PeerIdentity& identity, PeerUse use,
-                                               bool& is_new);
-  Result<std::shared_ptr<PeerArea>> map_elsewhere(const PeerIdentity& identity, bool& is_new);
+                                               const std::shared_ptr<PeerArea>& fresh);
+  Result<std::shared_ptr<PeerArea>> map_elsewhere(const PeerIdentity& identity,
+                                                  const std::shared_ptr<PeerArea>& fresh);
   void changed() noexcept;
   void drop(PeerArea* area) noexcept;
 
   std::atomic<std::uint64_t> version_{1};
   std::function<void()> on_change_;
 
-  std::mutex mutex_;  ///< guards all below
+  /// Guards all below. Areas are opened and mapped under it, so that no two are mapped over each
+  /// other; a thread that waits for that lends its priority. Never held where the last reference to
+  /// an area may go: drop() takes it.
+  os::ShortLock mutex_;
   const Window* window_ = nullptr;
   std::shared_ptr<PeerArea> own_;
   std::vector<std::weak_ptr<PeerArea>> by_slot_;

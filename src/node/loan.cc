@@ -90,7 +90,7 @@ void check_loan(const PublisherCore& publisher, const LoanHandle* loan)
 {
   const LibraryWork work;
   const std::string& topic = publisher.endpoint().topic;
-  if (loan == nullptr) {
+  if (loan == nullptr || loan->message == nullptr) {
     throw UsageError("publish on '" + topic +
                      "' was given an empty pointer: borrow_loaned_message() first; a published "
                      "message cannot be published again");

@@ -1,6 +1,8 @@
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include "agnocast/publisher.hpp"
 
+#include <new>
+
 #include "agnocast/node.hpp"
 #include "agnocast/shared_heap.hpp"
 #include "base/epoch.hpp"
@@ -81,7 +83,15 @@ PublishStatus PublisherBase::publish_handle(internal::Handle* handle)
   internal::AuditFindings findings;
   const PublishStatus status = internal::publish_loan(*core_, handle, audit_, findings);
   if (findings.moved != 0) core_->count_moved(findings.moved);
-  if (findings.path.empty() || audit_said_.exchange(true, std::memory_order_relaxed)) return status;
+  if (!findings.path.empty() && !audit_said_.exchange(true, std::memory_order_relaxed)) {
+    say_what_audit_found(findings, status);
+  }
+  return status;
+}
+
+void PublisherBase::say_what_audit_found(const internal::AuditFindings& findings,
+                                         PublishStatus status) noexcept
+try {
   const internal::LibraryWork work;
   const std::string part = "'" + findings.path + "' in a message of topic '" + topic_name() + "'";
   constexpr const char* remedy =
@@ -95,7 +105,8 @@ PublishStatus PublisherBase::publish_handle(internal::Handle* handle)
                           " lay in private memory and was moved into the shared heap, with " +
                           std::to_string(findings.moved - 1) + " other parts" + remedy);
   }
-  return status;
+} catch (const std::bad_alloc&) {
+  // The message may be out: what is lost is a warning.
 }
 
 std::size_t PublisherBase::reclaim()

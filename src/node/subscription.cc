@@ -71,10 +71,16 @@ SubscriptionBase::SubscriptionBase(Node& node, std::string_view topic, const Typ
     internal::raise(runtime.with_layouts(std::move(core.failure()), name, *type.description));
   }
   core_ = std::move(*core);
-  if (options.verify) core_->set_accepts(verifier(name, *type.description));
-  if (callback) {
-    node_ = node.core();
-    node.core()->add_callback(core_, std::move(callback));
+  try {
+    if (options.verify) core_->set_accepts(verifier(name, *type.description));
+    if (callback) {
+      node_ = node.core();
+      node.core()->add_callback(core_, std::move(callback));
+    }
+  } catch (...) {
+    node.core()->remove_callback(*core_);
+    core_->close();
+    throw;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/atomic.hpp"
 #include "os/file.hpp"
@@ -44,16 +45,19 @@ bool Epoll::has_socket() const noexcept
 
 bool Epoll::open()
 {
-  const std::lock_guard lock(mutex_);
   const StandardPlaces taken;
   std::array<int, 2> ends{-1, -1};
   if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
     return false;
   }
+  std::array<std::uint64_t, 2> inodes{};
   for (std::size_t i = 0; i < ends.size(); ++i) {
-    socket_[i] = above_standard(ends[i]);
-    inodes_[i] = socket_inode(socket_[i]);
+    ends[i] = above_standard(ends[i]);
+    inodes[i] = socket_inode(ends[i]);
   }
+  const std::lock_guard lock(mutex_);
+  socket_ = ends;
+  inodes_ = inodes;
   epoll_ = above_standard(::epoll_create1(EPOLL_CLOEXEC));
   if (epoll_ >= 0 && has_socket() && control(epoll_, EPOLL_CTL_ADD, socket_[0], wake_key)) {
     return true;
@@ -140,10 +144,13 @@ void Epoll::wake() noexcept
 {
   // Pairs with the exchange in wait().
   if (exchange_seq_cst(woken_, 1u) != 0) return;
-  const std::lock_guard lock(mutex_);
-  const char nothing = 0;
-  // Without SIGPIPE if the other end is closed; then the time-out of the wait has to do.
-  if (has_socket()) static_cast<void>(::send(socket_[1], &nothing, 1, MSG_DONTWAIT | MSG_NOSIGNAL));
+  {
+    const std::lock_guard lock(mutex_);
+    const char nothing = 0;
+    // Without SIGPIPE if the other end is closed; then the time-out of the wait has to do.
+    if (has_socket())
+      static_cast<void>(::send(socket_[1], &nothing, 1, MSG_DONTWAIT | MSG_NOSIGNAL));
+  }
   futex_wake_all(&woken_);
 }
 

@@ -14,7 +14,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
+
+#include "os/short_lock.hpp"
 
 namespace agnocast::internal::os {
 
@@ -59,7 +60,7 @@ class Epoll
   void drop() noexcept;
 
   int epoll_ = -1;
-  std::mutex mutex_;  ///< guards the ends of the socket while they change
+  ShortLock mutex_;  ///< guards the ends of the socket while they change; publishes and takes wake
   std::array<int, 2> socket_{-1, -1};
   std::array<std::uint64_t, 2> inodes_{};
   std::uint32_t woken_ = 0;  ///< a futex word: 1 from the first wake() to the end of the wait

@@ -19,6 +19,7 @@ constexpr off_t the_lock = 0;
 constexpr off_t first_place = 1;
 constexpr off_t last_place = off_t{1} << 40;
 constexpr std::int64_t patience_ns = 10'000'000'000;
+constexpr std::int64_t most_patience_ns = 60'000'000'000;
 constexpr std::int64_t courtesy_ns = 5'000'000;  // for who stands before us and does not move
 constexpr std::int64_t shortest_step_ns = 20'000;
 constexpr std::int64_t longest_step_ns = 500'000;
@@ -87,10 +88,10 @@ LockOutcome lock_file(int fd, const std::function<bool()>& is_needed)
     if (!is_taken_by_another(errno)) return LockOutcome::failed;
   }
   const off_t place = take_place(fd);
-  std::int64_t moved_at = monotonic_ns();  // the line, when we last saw it move
-  std::int64_t held_at = moved_at;         // the lock, when we last saw it held
-  pid_t last_holder = 0;
-  off_t last_first = 0;
+  const std::int64_t begin = monotonic_ns();
+  std::int64_t moved_at = begin;  // the line, when we last saw it move
+  std::int64_t held_at = begin;   // the lock, when we last saw it held
+  off_t furthest = 0;             // the first place before ours; it only ever moves towards us
   for (;;) {
     if (is_needed && !is_needed()) {
       give_back(fd, place);
@@ -108,13 +109,14 @@ LockOutcome lock_file(int fd, const std::function<bool()>& is_needed)
       }
       if (!is_taken_by_another(errno)) return LockOutcome::failed;
     }
-    // Many may be in line: as long as it moves, there is nothing wrong.
-    const pid_t holder_now = holder ? holder->l_pid : 0;
+    // Many may be in line: as long as it moves, there is nothing wrong. Somebody who comes and goes
+    // in front of it, or hands the lock to and fro, does not move it.
     const off_t first_now = first ? first->l_start : place;
-    if (holder_now != last_holder || first_now != last_first) moved_at = now;
-    last_holder = holder_now;
-    last_first = first_now;
-    if (now - moved_at > patience_ns) {
+    if (first_now > furthest) {
+      furthest = first_now;
+      moved_at = now;
+    }
+    if (now - moved_at > patience_ns || now - begin > most_patience_ns) {
       give_back(fd, place);
       return LockOutcome::kept;
     }

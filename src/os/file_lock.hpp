@@ -18,7 +18,7 @@
 
 namespace agnocast::internal::os {
 
-/// failed: errno says why. kept: the same process has had it for 10 s.
+/// failed: errno says why. kept: for 10 s nobody in line has had it, or it took a minute.
 enum class LockOutcome { locked, not_needed, kept, failed };
 
 /// Waits for the lock of the file, open for writing, unless `is_needed` (if there is one) says that

@@ -165,5 +165,28 @@ TEST_F(FileLock, AHostileLockOnEverythingBehindTheFirstByteKeepsNobodyOut)
   hostile->say("leave");
 }
 
+TEST_F(FileLock, AHostileHolderThatComesAndGoesInFrontOfTheLineIsNotTakenForALineThatMoves)
+{
+  auto hostile = std::make_unique<Process>([&](Channel& channel) {
+    const int fd = open_file();
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_len = 1;
+    bool took = ::fcntl(fd, F_SETLK, &lock) == 0;
+    lock.l_start = 1;
+    took = took && ::fcntl(fd, F_SETLK, &lock) == 0;
+    channel.say(took ? "locked" : "failed");
+    while (!channel.is_at_end(std::chrono::milliseconds(2000))) {
+      lock.l_type = lock.l_type == F_WRLCK ? F_UNLCK : F_WRLCK;
+      ::fcntl(fd, F_SETLK, &lock);
+    }
+  });
+  ASSERT_EQ(hostile->hear(), "locked");
+  Process waiting([&](Channel& channel) {
+    channel.say(lock_file(open_file()) == LockOutcome::kept ? "kept" : "something else");
+  });
+  EXPECT_EQ(waiting.hear(std::chrono::seconds(20)), "kept");
+}
+
 }  // namespace
 }  // namespace agnocast::internal::os

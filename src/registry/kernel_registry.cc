@@ -225,9 +225,11 @@ Result<EndpointTicket> KernelRegistry::add_endpoint(const ProcessTicket&,
   request.topic.copy(args.topic_name, sizeof args.topic_name - 1);
   request.node.copy(args.node, sizeof args.node - 1);
   request.type_name.copy(args.type_name, sizeof args.type_name - 1);
+  changes_.expect_endpoint();
   const int error = call(
     request.kind == AGNOCAST_PUBLISHER ? AGNOCAST_ADD_PUBLISHER_CMD : AGNOCAST_ADD_SUBSCRIBER_CMD,
     &args);
+  if (error != 0) changes_.forget_endpoint();
   switch (error) {
     case 0:
       break;
@@ -255,11 +257,12 @@ void KernelRegistry::remove_endpoint(const EndpointTicket& ticket) noexcept
     pages_.raw()->endpoints[ticket.index % AGNOCAST_ENDPOINT_CAPACITY].kind == AGNOCAST_PUBLISHER;
   change({is_publisher ? AGNOCAST_REMOVE_PUBLISHER_CMD : AGNOCAST_REMOVE_SUBSCRIBER_CMD,
           {settings_.domain, ticket.index, ticket.id}});
+  changes_.forget_endpoint();
 }
 
 void KernelRegistry::change(const Change& change) noexcept
 {
-  changes_.add(change, make);
+  changes_.add(change, [this] { return make_changes(); });
 }
 
 // The kernel removes the records of the dead before a peer may have noticed a death, and then
@@ -288,19 +291,17 @@ bool KernelRegistry::settle() noexcept
   } catch (const std::bad_alloc&) {
     return false;
   }
-  return changes_.settle(make);
+  return changes_.settle([this] { return make_changes(); });
 }
 
-bool KernelRegistry::make(std::vector<Change>& changes)
+bool KernelRegistry::make_changes() noexcept
 {
-  while (!changes.empty()) {
-    Change& first = changes.front();
-    const int error = call(first.command, &first.args);
-    if (error == EMFILE || error == ENFILE || error == ENOMEM) return false;  // may pass
-    changes.erase(changes.begin());
-  }
+  const bool all = changes_.each([](Change& change) {
+    const int error = call(change.command, &change.args);
+    return error != EMFILE && error != ENFILE && error != ENOMEM;  // these may pass
+  });
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return true;
+  return all;
 }
 
 std::optional<Failure> kernel_obstacle(bool& is_there)

@@ -66,7 +66,7 @@ class KernelRegistry final : public PagedRegistry
   Status adopt(const agnocast_enter_args& args);
   Result<std::unique_ptr<Turn>> take_turn();
   void change(const Change& change) noexcept;
-  static bool make(std::vector<Change>& changes);
+  bool make_changes() noexcept;
   void clean_up_after_vanished();
   Failure explain(int error, const std::string& what) const;
 

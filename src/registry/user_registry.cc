@@ -311,8 +311,23 @@ Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,
   endpoint.type_bytes = request.type_bytes;
   endpoint.type_alignment = request.type_alignment;
 
+  changes_.expect_endpoint();
+  try {
+    auto ticket = add_to_ledger(endpoint, request);
+    if (!ticket) changes_.forget_endpoint();
+    return ticket;
+  } catch (...) {
+    changes_.forget_endpoint();
+    throw;
+  }
+}
+
+Result<EndpointTicket> UserRegistry::add_to_ledger(const agnocast_ledger_endpoint& endpoint,
+                                                   const EndpointRequest& request)
+{
   auto locked = lock(false);
   if (!locked) return std::move(locked.failure());
+  make_changes(locked->get());  // what is to be gone by now may stand in the way
   agnocast_ledger& ledger = (*locked)->ledger;
   agnocast_ledger_added added = {};
   agnocast_ledger_status status = agnocast_ledger_add_endpoint(&ledger, &endpoint, &added);
@@ -331,26 +346,30 @@ Result<EndpointTicket> UserRegistry::add_endpoint(const ProcessTicket& process,
 
 void UserRegistry::change(const Change& change) noexcept
 {
-  changes_.add(change, [this](std::vector<Change>& changes) { return make(changes); });
+  changes_.add(change, [this] { return make_changes(); });
 }
 
 bool UserRegistry::settle() noexcept
 {
-  return changes_.settle([this](std::vector<Change>& changes) { return make(changes); });
+  return changes_.settle([this] { return make_changes(); });
 }
 
-bool UserRegistry::make(std::vector<Change>& changes)
+bool UserRegistry::make_changes()
 {
   auto locked = lock(false);
   // Without a registry there is nothing to change; what stands in the way otherwise may pass.
   if (!locked && !is_gone()) return false;
-  if (locked) {
-    for (const Change& change : changes) {
-      change.make(&(*locked)->ledger, change.ticket.index, change.ticket.id);
-    }
-  }
-  changes.clear();
+  make_changes(locked ? locked->get() : nullptr);
   return true;
+}
+
+void UserRegistry::make_changes(Locked* locked) noexcept
+{
+  if (changes_.is_empty()) return;
+  changes_.each([&](const Change& change) {
+    if (locked != nullptr) change.make(&locked->ledger, change.ticket.index, change.ticket.id);
+    return true;
+  });
 }
 
 Result<std::unique_ptr<Registry>> open_user_registry(const Settings& settings)

@@ -61,6 +61,7 @@ class UserRegistry final : public PagedRegistry
   void remove_endpoint(const EndpointTicket& ticket) noexcept override
   {
     change({agnocast_ledger_remove_endpoint, ticket});
+    changes_.forget_endpoint();
   }
   bool settle() noexcept override;
   [[nodiscard]] bool is_settled() const noexcept override { return changes_.is_empty(); }
@@ -84,7 +85,10 @@ class UserRegistry final : public PagedRegistry
   };
 
   void change(const Change& change) noexcept;
-  bool make(std::vector<Change>& changes);
+  bool make_changes();
+  void make_changes(Locked* locked) noexcept;
+  Result<EndpointTicket> add_to_ledger(const agnocast_ledger_endpoint& endpoint,
+                                       const EndpointRequest& request);
   Result<std::unique_ptr<Locked>> lock(bool create, const std::function<bool()>& is_needed = {});
   Status open(Locked& locked, bool create);
   Result<bool> map(Locked& locked);

@@ -55,15 +55,14 @@ Status ControlThread::start(Runtime& runtime, Area& area, const Setup& setup)
   seen_peers_ = 0;
   dead_count_ = 0;
   workers_.schedule(setup.scheduling);
-  const std::string name = queue_name(area.process());
-  has_queue_ = queue_.open(name, sizeof(agnocast_announcement), setup.permissions.shared & 0666,
-                           setup.permissions.group);
+  queue_name_ = queue_name(area.process());
+  has_queue_ = queue_.open(queue_name_, sizeof(agnocast_announcement),
+                           setup.permissions.shared & 0666, setup.permissions.group);
   const int queue_error = errno;
   AGNOCAST_FAILPOINT("join.queue_opened");
   if (!thread_.start("agnocast", [this, scheduling = setup.scheduling] { run(scheduling); })) {
     const int error = errno;
-    queue_.close();
-    os::unlink_queue(name);
+    close_queue();
     return Failure{FailureKind::resource, "the control thread of this process cannot be started: " +
                                             os::error_text(error) +
                                             "; raise the limit of threads ('ulimit -u')"};
@@ -71,7 +70,7 @@ Status ControlThread::start(Runtime& runtime, Area& area, const Setup& setup)
   if (!has_queue_) {
     static Once said;
     if (said.first()) {
-      log_warning("no message queue " + name + ": " + os::error_text(queue_error) +
+      log_warning("no message queue " + queue_name_ + ": " + os::error_text(queue_error) +
                   "; all works without it, but new publishers are mapped when their first message "
                   "is taken (see 'ulimit -q' and /proc/sys/fs/mqueue/queues_max)");
     }
@@ -79,22 +78,27 @@ Status ControlThread::start(Runtime& runtime, Area& area, const Setup& setup)
   while (load_acquire(running_) == 0) os::futex_wait(&running_, 0, -1);  // pairs with run()
   if (scheduling_failure_.error == 0) return Nothing{};
   thread_.join();
-  queue_.close();
-  os::unlink_queue(name);
+  close_queue();
   return cannot_schedule(scheduling_failure_);
 }
 
-void ControlThread::stop()
+void ControlThread::stop() noexcept
 {
-  if (!thread_.started()) return;
-  stop_ = true;
-  poke();
-  thread_.join();
+  if (thread_.started()) {
+    stop_ = true;
+    poke();
+    thread_.join();
+  }
   for (auto& [id, watch] : watches_) drop_descriptor(watch);
   watches_.clear();
   epoll_.close();
+  close_queue();
+}
+
+void ControlThread::close_queue() noexcept
+{
   queue_.close();
-  os::unlink_queue(queue_name(area_->process()));
+  if (std::exchange(has_queue_, false)) os::unlink_queue(queue_name_);
 }
 
 void ControlThread::park()
@@ -141,6 +145,8 @@ void ControlThread::run(const os::Scheduling& scheduling)
     } catch (const std::bad_alloc&) {
       os::sleep_ns(unwatched_period_ms * ms_in_ns);  // there may be memory later
       epoll_.wake();                                 // what woke us is not done
+      watch_all_anew();
+      if (queue_.is_open()) epoll_.rearm(queue_.descriptor(), queue_key);
     }
   }
 }
@@ -163,7 +169,7 @@ void ControlThread::open_descriptors()
     if (queue_.is_open()) epoll_.add(queue_.descriptor(), queue_key);
     seen_peers_ = 0;
   }
-  if (queue_.check() || !has_queue_ || !queue_.reopen(queue_name(area_->process()))) return;
+  if (queue_.check() || !has_queue_ || !queue_.reopen(queue_name_)) return;
   epoll_.add(queue_.descriptor(), queue_key);
   receive_announcements();
 }
@@ -285,14 +291,16 @@ bool ControlThread::tell_figures()
 bool ControlThread::look_at_registry()
 {
   const auto subscriptions = runtime_->subscriptions();
-  const bool has_unreachable =
-    std::any_of(subscriptions.begin(), subscriptions.end(),
-                [](const auto& subscription) { return subscription->has_unreachable(); });
-  if (!has_unreachable && runtime_->context().registry->is_settled()) return false;
+  const bool has_work =
+    std::any_of(subscriptions.begin(), subscriptions.end(), [](const auto& subscription) {
+      return subscription->has_unreachable() || subscription->is_done();
+    });
+  if (!has_work && runtime_->context().registry->is_settled()) return false;
   workers_.add(&queue_, Workers::Runs::library_code, [runtime = runtime_] {
     static_cast<void>(runtime->context().registry->settle());
     bool any = false;
     for (const auto& subscription : runtime->subscriptions()) {
+      subscription->finish_if_done();
       any = subscription->retry_unreachable() || any;
     }
     if (any) runtime->ring_own_doorbells();

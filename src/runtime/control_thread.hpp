@@ -45,8 +45,8 @@ class ControlThread
 
   /// Starts the thread and waits until it holds the area's robust word.
   Status start(Runtime& runtime, Area& area, const Setup& setup);
-  /// For a join that fails: ends the thread.
-  void stop();
+  /// For a join that fails: ends the thread, if there is one. Allocates nothing.
+  void stop() noexcept;
   /// At the end of the process: the thread does nothing more, but holds the robust word to the end.
   void park();
   /// In a forked child: the thread does not exist here.
@@ -70,6 +70,7 @@ class ControlThread
 
   void run(const os::Scheduling& scheduling);
   void rest();
+  void close_queue() noexcept;
   void open_descriptors();
   [[nodiscard]] int timeout_ms();
   void work(const os::Epoll::Ready& ready);
@@ -84,6 +85,7 @@ class ControlThread
   // In deaths.cc.
   void watch_peers();
   bool watch_end_of(Watch& watch);
+  void watch_all_anew() noexcept;
   void drop_descriptor(Watch& watch) noexcept;
   [[nodiscard]] bool is_of_own_namespace(const Watch& watch) const;
   [[nodiscard]] bool has_ended(const Watch& watch) const;
@@ -100,6 +102,7 @@ class ControlThread
   os::Epoll epoll_;
   os::Queue queue_;
   bool has_queue_ = false;  ///< there is one, whether its descriptor is ours or not
+  std::string queue_name_;
   Workers workers_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> park_{false};

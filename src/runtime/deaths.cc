@@ -74,6 +74,17 @@ void ControlThread::drop_descriptor(Watch& watch) noexcept
   watch.descriptor = -1;
 }
 
+// What was reported and not seen to, for want of memory: everybody is watched anew, and whoever has
+// ended meanwhile is reported again.
+void ControlThread::watch_all_anew() noexcept
+{
+  for (auto& [id, watch] : watches_) {
+    if (watch.state == Watch::State::lives) drop_descriptor(watch);
+  }
+  seen_peers_ = 0;
+  scan_at_ns_ = 0;
+}
+
 bool ControlThread::is_of_own_namespace(const Watch& watch) const
 {
   return watch.identity.pid_namespace == runtime_->pid_namespace() &&
@@ -131,6 +142,7 @@ void ControlThread::note_deaths(const std::vector<std::uint64_t>& dead)
   const auto peers = runtime_->context().peers->mapped();
   for (const std::uint64_t id : dead) {
     Watch& watch = watches_.at(id);
+    if (watch.state != Watch::State::lives) continue;  // found in two ways, and in the list twice
     drop_descriptor(watch);
     watch.state = Watch::State::dead;
     ++dead_count_;

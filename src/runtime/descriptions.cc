@@ -42,7 +42,12 @@ Result<std::uint64_t> Runtime::store_description(const TypeDescription& descript
     offset = area_->allocate_control(bytes.size());
   if (offset == 0) return std::uint64_t{0};
   std::memcpy(area_->at<std::byte>(offset), bytes.data(), bytes.size());
-  descriptions_.emplace(description.hash(), offset);
+  try {
+    descriptions_.emplace(description.hash(), offset);
+  } catch (const std::bad_alloc&) {
+    area_->free_control(offset, bytes.size());
+    throw;
+  }
   return offset;
 }
 

@@ -154,6 +154,16 @@ void Runtime::install_exit_handler()
 
 Status Runtime::join_locked()
 {
+  try {
+    return try_to_join();
+  } catch (...) {
+    undo_join();
+    throw;
+  }
+}
+
+Status Runtime::try_to_join()
+{
   install_fork_handlers();
   os::install_bus_guard();
   auto settings = read_settings();
@@ -234,16 +244,22 @@ Status Runtime::enter_registry()
 }
 
 /// A join that fails leaves nothing.
-void Runtime::undo_join()
+void Runtime::undo_join() noexcept
 {
   control_thread_.stop();
   area_.reset();
   if (registry_ == nullptr) return;
-  if (std::exchange(is_registered_, false)) {
-    registry_->remove_process(context_.ticket);
-  } else {
-    registry_->remove_if_empty();
+  try {
+    if (is_registered_) {
+      registry_->remove_process(context_.ticket);
+    } else {
+      registry_->remove_if_empty();
+    }
+  } catch (const std::bad_alloc&) {
+    // A record without an area, of which nobody believes that its process lives: the next join
+    // removes it, this process's own too.
   }
+  is_registered_ = false;
   registry_.reset();
 }
 
@@ -313,21 +329,44 @@ Result<std::shared_ptr<PublisherCore>> Runtime::create_publisher(PublisherSetup 
 {
   if (Status status = join(); !status) return std::move(status.failure());
   keep_destructor(setup.destroy);
-  auto core = PublisherCore::create(context_, std::move(setup));
+  auto core = register_publisher(std::move(setup));
   if (!core) return core;
+  try {
+    introduce(**core);
+  } catch (...) {
+    retire_publisher(std::move(*core));  // subscriptions may be connected to it by now
+    throw;
+  }
+  return core;
+}
+
+Result<std::shared_ptr<PublisherCore>> Runtime::register_publisher(PublisherSetup setup)
+{
+  const std::lock_guard one(register_mutex_);
   {
+    // First, so that neither list can fail to take a publisher that others may have seen.
     const std::lock_guard lock(mutex_);
     std::erase_if(publishers_, [](const auto& weak) { return weak.expired(); });
-    publishers_.push_back(*core);
+    publishers_.reserve(publishers_.size() + 1);
+    retired_publishers_.reserve(publishers_.size() + 1);
   }
+  auto core = PublisherCore::create(context_, std::move(setup));
+  if (!core) return core;
+  const std::lock_guard lock(mutex_);
+  publishers_.push_back(*core);
+  return core;
+}
+
+void Runtime::introduce(PublisherCore& publisher)
+{
+  publisher.prepare_if_changed();
   // Those of this process need no announcement.
   for (const auto& subscription : subscriptions()) {
-    if (subscription->topic() == (*core)->topic()) subscription->prepare_if_changed();
+    if (subscription->topic() == publisher.topic()) subscription->prepare_if_changed();
   }
-  announce((*core)->id(), (*core)->topic(), AGNOCAST_SUBSCRIPTION);
+  announce(publisher.id(), publisher.topic(), AGNOCAST_SUBSCRIPTION);
   control_thread_.poke();
-  (*core)->wait_for_readers();
-  return core;
+  publisher.wait_for_readers();
 }
 
 // To the other ends of a topic: so that they know of the endpoint before the first message.
@@ -359,15 +398,20 @@ Result<std::shared_ptr<SubscriptionCore>> Runtime::create_subscription(EndpointR
   if (Status status = join(); !status) return std::move(status.failure());
   auto core = SubscriptionCore::create(context_, std::move(endpoint), hold_limit);
   if (!core) return core;
-  {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
-    subscriptions_.push_back(*core);
+  try {
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
+      subscriptions_.push_back(*core);
+    }
+    for (const auto& publisher : publishers()) {
+      if (publisher->topic() == (*core)->topic()) publisher->prepare_if_changed();
+    }
+    announce((*core)->id(), (*core)->topic(), AGNOCAST_PUBLISHER);
+  } catch (...) {
+    (*core)->close();
+    throw;
   }
-  for (const auto& publisher : publishers()) {
-    if (publisher->topic() == (*core)->topic()) publisher->prepare_if_changed();
-  }
-  announce((*core)->id(), (*core)->topic(), AGNOCAST_PUBLISHER);
   control_thread_.poke();
   return core;
 }
@@ -383,13 +427,17 @@ Result<std::shared_ptr<WaitSetCore>> Runtime::create_wait_set()
   return core;
 }
 
-void Runtime::retire_publisher(std::shared_ptr<PublisherCore> publisher)
+void Runtime::retire_publisher(std::shared_ptr<PublisherCore> publisher) noexcept
 {
   publisher->close();
-  if (publisher->is_finished()) return;
+  try {
+    if (publisher->is_finished()) return;
+  } catch (const std::bad_alloc&) {
+    // The control thread looks again.
+  }
   {
     const std::lock_guard lock(mutex_);
-    retired_publishers_.push_back(std::move(publisher));
+    retired_publishers_.push_back(std::move(publisher));  // there is room
   }
   control_thread_.poke();
 }

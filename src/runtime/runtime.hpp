@@ -96,7 +96,7 @@ class Runtime
                                                                 std::uint32_t hold_limit);
   Result<std::shared_ptr<WaitSetCore>> create_wait_set();
   /// Keeps the closed publisher until its last message is free.
-  void retire_publisher(std::shared_ptr<PublisherCore> publisher);
+  void retire_publisher(std::shared_ptr<PublisherCore> publisher) noexcept;
   /// Every wait set of the process; safe in a signal handler.
   void wake_all_wait_sets() noexcept;
 
@@ -123,7 +123,10 @@ class Runtime
   Status enter_registry();
   Status reserve_window(const WindowSetting& wanted);
   Status make_process(AreaClaim claim, const ProcessTicket& ticket);
-  void undo_join();
+  Status try_to_join();
+  void undo_join() noexcept;
+  Result<std::shared_ptr<PublisherCore>> register_publisher(PublisherSetup setup);
+  void introduce(PublisherCore& publisher);
   void announce(std::uint64_t endpoint, std::uint32_t topic, agnocast_endpoint_kind to);
   void keep_destructor(void (*destroy)(void*, const void*));
 
@@ -154,7 +157,8 @@ class Runtime
   Context context_;
   std::uint64_t pid_namespace_ = 0;
 
-  std::mutex mutex_;  ///< guards the lists
+  std::mutex register_mutex_;  ///< one publisher comes at a time; taken before mutex_
+  std::mutex mutex_;           ///< guards the lists
   std::vector<std::weak_ptr<PublisherCore>> publishers_;
   std::map<std::uint64_t, std::uint64_t> descriptions_;  ///< offsets by hash; guarded by mutex_
   std::vector<std::weak_ptr<SubscriptionCore>> subscriptions_;

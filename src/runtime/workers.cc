@@ -41,16 +41,29 @@ void Workers::add(const void* key, Runs runs, std::function<void()> job)
   }
   jobs_.push_back({key, runs, std::move(job)});
   if (idle_ != 0) {
-    has_work_.notify_one();
+    has_work_.notify_all();  // not each of them may take it
   } else if (threads_ == 0 && !start_thread()) {
     run_one(lock);
   }
+}
+
+// The oldest that may run now, or the end.
+std::deque<Workers::Job>::iterator Workers::next_job()
+{
+  const auto users = std::count_if(running_.begin(), running_.end(), [](const auto& running) {
+    return running->runs == Runs::user_code;
+  });
+  const bool user_code_may = static_cast<std::size_t>(users) < threads_max - 1;
+  return std::find_if(jobs_.begin(), jobs_.end(), [&](const Job& job) {
+    return user_code_may || job.runs == Runs::library_code;
+  });
 }
 
 bool Workers::relieve()
 {
   const std::lock_guard lock(mutex_);
   if (jobs_.empty()) return false;
+  if (next_job() == jobs_.end()) return true;
   const std::int64_t before = os::monotonic_ns() - long_ns;
   const bool all_are_long = std::all_of(running_.begin(), running_.end(), [&](const auto& running) {
     return running->since_ns < before;
@@ -74,12 +87,13 @@ void Workers::work()
   // thread asked for the same.
   static_cast<void>(os::schedule_this_thread(scheduling_));
   for (;;) {
-    if (!jobs_.empty()) {
+    if (next_job() != jobs_.end()) {
       run_one(lock);
       continue;
     }
     ++idle_;
-    const bool has_more = has_work_.wait_for(lock, idle_max, [&] { return !jobs_.empty(); });
+    const bool has_more =
+      has_work_.wait_for(lock, idle_max, [&] { return next_job() != jobs_.end(); });
     --idle_;
     if (!has_more) break;
   }
@@ -88,8 +102,10 @@ void Workers::work()
 
 void Workers::run_one(std::unique_lock<std::mutex>& lock)
 {
-  Job job = std::move(jobs_.front());
-  jobs_.pop_front();
+  const auto place = next_job();
+  if (place == jobs_.end()) return;
+  Job job = std::move(*place);
+  jobs_.erase(place);
   const Running running{job.key, job.runs, os::monotonic_ns()};
   running_.push_back(&running);  // there is room
   lock.unlock();

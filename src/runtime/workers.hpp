@@ -3,7 +3,8 @@
 //
 // None runs before there is work, and each ends when there has been none for a while. One job does
 // not hold up the others: where all threads have been at their jobs for some time, another one is
-// started, up to a limit.
+// started, up to a limit. One thread of those is kept for the library's own jobs, so that
+// destructors that do not return stop none of these.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -50,6 +51,7 @@ class Workers
     std::int64_t since_ns;
   };
 
+  [[nodiscard]] std::deque<Job>::iterator next_job();
   bool start_thread();
   void work();
   void run_one(std::unique_lock<std::mutex>& lock);

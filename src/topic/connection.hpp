@@ -83,6 +83,7 @@ class Connection : public Candidate
   [[nodiscard]] std::uint64_t publisher_id() const noexcept { return publisher_id_; }
   [[nodiscard]] std::uint64_t offset() const noexcept { return setup_.offset; }
   [[nodiscard]] const PeerArea& area() const noexcept { return *area_; }
+  [[nodiscard]] const std::shared_ptr<PeerArea>& shared_area() const noexcept { return area_; }
   [[nodiscard]] SubscriptionCore* owner() const noexcept { return setup_.owner; }
   [[nodiscard]] std::uint64_t take_lost() noexcept { return std::exchange(lost_, 0); }
   [[nodiscard]] bool is_broken() const noexcept { return broken_; }

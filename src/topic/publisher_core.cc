@@ -77,7 +77,6 @@ Status PublisherCore::start()
   generation_ = context_.registry->topic_generation(ticket_.topic);
   store_release(shared.publisher_id, ticket_.id);  // pairs with the load in connect()
   AGNOCAST_FAILPOINT("publisher.opened");
-  prepare();
   return Nothing{};
 }
 
@@ -87,8 +86,6 @@ PublisherCore::~PublisherCore()
     static_cast<void>(ring_.release());  // its memory is the parent's
     return;
   }
-  // Created, but never handed out: its creation failed later on.
-  if (ticket_.id != 0 && !closed_) context_.registry->remove_endpoint(ticket_);
   if (waiter_ != AGNOCAST_NO_WAITER) context_.area->give_back_waiter(waiter_);
 }
 
@@ -190,16 +187,23 @@ void PublisherCore::prepare_if_changed()
 
 void PublisherCore::prepare()
 {
-  const std::lock_guard one(prepare_mutex_);
-  auto list = ReaderList::make(context_, {ticket_.id, ticket_.topic, setup_.endpoint.depth},
-                               readers_.get(), broken_said_);
-  if (list == nullptr) return;
-  Room room = make_room_for(*list);
+  std::string complaint;
   {
-    const std::lock_guard lock(mutex_);
-    take_over(list, room);
+    const std::lock_guard one(prepare_mutex_);
+    auto list = ReaderList::make(context_, {ticket_.id, ticket_.topic, setup_.endpoint.depth},
+                                 readers_.get(), broken_said_);
+    if (list != nullptr) {
+      complaint.swap(list->complaint);
+      Room room = make_room_for(*list);
+      {
+        const std::lock_guard lock(mutex_);
+        take_over(list, room);
+      }
+      ring_newcomers(*list);
+    }
   }
-  ring_newcomers(*list);
+  if (!complaint.empty()) log_warning(complaint);
+  static_cast<void>(context_.registry->complain_if_broken());
 }
 
 // Without mutex_, so that who publishes does not wait: the memory of a deep ring is megabytes.
@@ -391,10 +395,14 @@ void PublisherCore::wait_for_readers()
   }
 }
 
-void PublisherCore::close()
+void PublisherCore::close() noexcept
 {
   const LibraryWork work;
-  wait_for_last_readers();
+  try {
+    wait_for_last_readers();
+  } catch (const std::bad_alloc&) {
+    // Who has not connected by now was not waited for.
+  }
   AGNOCAST_FAILPOINT("publisher.closing");
   context_.registry->remove_endpoint(ticket_);
   AGNOCAST_FAILPOINT("publisher.unregistered");
@@ -402,7 +410,11 @@ void PublisherCore::close()
     const std::lock_guard lock(mutex_);
     closed_ = true;
   }
-  reclaim_early();
+  try {
+    reclaim_early();
+  } catch (const std::bad_alloc&) {
+    // The control thread does it, for a publisher that is not finished.
+  }
   wake_all();
   AGNOCAST_FAILPOINT("publisher.closed");
 }

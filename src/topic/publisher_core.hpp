@@ -89,6 +89,8 @@ struct PublishedMessage
 class PublisherCore : public std::enable_shared_from_this<PublisherCore>
 {
  public:
+  /// Registers it: from here on subscriptions may connect, so it must be closed, and kept until it
+  /// is finished. Its readers are looked up by prepare_if_changed().
   static Result<std::shared_ptr<PublisherCore>> create(Context& context, PublisherSetup setup);
   ~PublisherCore();
   PublisherCore(const PublisherCore&) = delete;
@@ -134,7 +136,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   /// The same for a publisher that leaves: if anything is unread.
   void wait_for_last_readers();
   /// Leaves the topic. What is unread or held stays; reclaim_early() frees it later.
-  void close();
+  void close() noexcept;
   /// After close(): true when no subscription is connected and no message is left.
   [[nodiscard]] bool is_finished();
 

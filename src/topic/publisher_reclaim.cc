@@ -2,6 +2,7 @@
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "base/atomic.hpp"

@@ -81,7 +81,7 @@ void ReaderList::add(Context& context, const Publisher& publisher, const Endpoin
     auto area = context.peers->get(view.process, PeerUse::control);
     if (!area) {
       if (area.failure().kind == FailureKind::broken_peer) {
-        if (said.first()) log_warning(area.failure().text);
+        if (said.first()) complaint = area.failure().text;
         return;  // a lie: it holds nothing that could be seen
       }
       // Gone meanwhile, or a limit of this process: until it is known, its holds must be respected.
@@ -111,7 +111,7 @@ std::unique_ptr<ReaderList> ReaderList::make(Context& context, const Publisher& 
        context.registry->endpoints(publisher.topic, AGNOCAST_SUBSCRIPTION)) {
     list->add(context, publisher, view, former, said);
   }
-  if (context.registry->complain_if_broken()) return nullptr;  // what was read does not count
+  if (context.registry->is_broken()) return nullptr;  // what was read does not count
   if (former == nullptr) return list;
   for (const Reader& old : former->readers) {
     const bool listed = std::any_of(list->readers.begin(), list->readers.end(),

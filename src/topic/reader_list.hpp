@@ -67,6 +67,7 @@ class ReaderList
   std::vector<Reader> readers;
   /// Subscribers whose holds cannot be seen: nothing may be freed while there are any.
   std::vector<Unreachable> unreachable;
+  std::string complaint;                  ///< to be said once no lock is held; empty: nothing
   bool has_unreachable_blocking = false;  ///< of them, one that a keep_all publisher waits for
   std::uint64_t generation = 0;           ///< of the topic when this was made; 0: before any
   std::uint32_t depth_max = 0;            ///< of the readers

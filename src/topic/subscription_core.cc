@@ -52,12 +52,9 @@ Status SubscriptionCore::start()
   store_relaxed(shared->waiter, std::uint32_t{AGNOCAST_NO_WAITER});
   store_relaxed(shared->description, endpoint_.description_offset);
   AGNOCAST_FAILPOINT("subscription.allocated");
+  shared_ = shared;  // the destructor's from here on
   auto ticket = context_.registry->add_endpoint(context_.ticket, endpoint_);
-  if (!ticket) {
-    context_.area->free_control(offset, sizeof(agnocast_subscription));
-    return std::move(ticket.failure());
-  }
-  shared_ = shared;
+  if (!ticket) return std::move(ticket.failure());
   ticket_ = *ticket;
   AGNOCAST_FAILPOINT("subscription.registered");
   store_release(shared_->subscription_id, ticket_.id);  // pairs with ReaderList::make
@@ -77,7 +74,7 @@ SubscriptionCore::~SubscriptionCore()
 {
   if (epoch_ != current_epoch() || shared_ == nullptr) return;
   // Created, but never handed out: its creation failed later on.
-  if (!closed_.load()) context_.registry->remove_endpoint(ticket_);
+  if (ticket_.id != 0 && !closed_.load()) context_.registry->remove_endpoint(ticket_);
   for (const auto& connection : connections_) connection->disconnect();
   hints_.clear();
   store_release(shared_->subscription_id, std::uint64_t{0});  // pairs with ReaderList::make
@@ -195,6 +192,7 @@ Taken SubscriptionCore::take(bool newest, std::uint64_t published_until_ns)
   constexpr int rejected_max = 64;  // a publisher of nonsense must not keep us here
   for (int rejected = 0; rejected < rejected_max; ++rejected) {
     const Taken taken = take_next(newest, published_until_ns);
+    if (has_broken_.load(std::memory_order_relaxed)) complain_of_broken();
     if (taken.outcome != TakeOutcome::taken || !accepts_) return taken;
     auto& handle = *static_cast<ReceivedHandle*>(taken.handle);
     if (accepts_(taken.address, handle.connection->area())) return taken;
@@ -278,7 +276,7 @@ bool SubscriptionCore::has_unread()
   return has_unread_locked();
 }
 
-bool SubscriptionCore::has_unread_locked()
+bool SubscriptionCore::has_unread_locked() noexcept
 {
   hints_.collect();
   bool any_broken = false;
@@ -308,7 +306,12 @@ void SubscriptionCore::release(ReceivedHandle& handle) noexcept
   // at the count. Both seq_cst, so one of the two sees the other.
   released_.fetch_add(1, std::memory_order_seq_cst);
   // The same with closed_, which close() sets before it looks at the count.
-  if (closed_.load()) return finish_if_done();
+  if (closed_.load()) {
+    // What is left to do may wait for other processes: not here, where there is a thread for it.
+    if (context_.poke == nullptr) return finish_if_done();
+    if (held_count() == 0) context_.poke();
+    return;
+  }
   if (wants_room_.load() && wants_room_.exchange(false)) wake_own();
 }
 
@@ -330,10 +333,9 @@ void SubscriptionCore::close()
   finish_if_done();
 }
 
-// Once closed, and when the last message is released, whoever sees it first.
 void SubscriptionCore::finish_if_done() noexcept
 {
-  if (held_count() != 0 || finished_.exchange(true)) return;
+  if (!closed_.load() || held_count() != 0 || finished_.exchange(true)) return;
   context_.registry->remove_endpoint(ticket_);
   AGNOCAST_FAILPOINT("subscription.unregistered");
   std::shared_ptr<SubscriptionCore> self;

@@ -85,11 +85,19 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   /// For the control thread: lets go of publishers whose areas are broken.
   void drop_broken();
 
-  /// Called by the last ipc_shared_ptr of a message, on any thread.
+  /// Called by the last ipc_shared_ptr of a message, on any thread. Waits for no other process.
   void release(ReceivedHandle& handle) noexcept;
 
-  /// No messages from now on; the core lives on by itself while messages are held.
+  /// No messages from now on; the core lives on by itself while messages are held, and until the
+  /// control thread has found that none is.
   void close();
+  /// For the control thread: whether finish_if_done() has something to do.
+  [[nodiscard]] bool is_done() const noexcept
+  {
+    return closed_.load() && held_count() == 0 && !finished_.load();
+  }
+  /// Leaves the registry, once closed and when nothing is held.
+  void finish_if_done() noexcept;
 
   /// The wait set that publishers wake, or AGNOCAST_NO_WAITER, and which of many it is there.
   void set_waiter(std::uint32_t waiter, std::uint32_t hint = 0) noexcept;
@@ -134,9 +142,11 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
     std::string unreachable_why;
     std::vector<std::uint64_t> ignored;  ///< publishers that wrote something impossible
     bool lacks_place = false;            ///< the control part had no room for a connection
+    std::string complaint;               ///< to be said once no lock is held
   };
 
   void prepare();
+  void prepare_locked(Prepared& prepared);
   void connect(const EndpointView& publisher, Prepared& prepared);
   void take_over(Prepared& prepared, const std::vector<EndpointView>& views);
   [[nodiscard]] std::vector<std::uint64_t> known_publishers();
@@ -158,13 +168,13 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void give_back(Place place) noexcept;
   void give_back_locked(Place place) noexcept;
   void drop_finished_locked();
-  void drop_broken_locked();
-  [[nodiscard]] bool has_unread_locked();
+  void drop_broken_locked() noexcept;
+  void complain_of_broken() noexcept;
+  [[nodiscard]] bool has_unread_locked() noexcept;
   void count_lost(std::uint64_t messages) noexcept;
   void measure_delay(std::uint64_t publish_time_ns) noexcept;
   Connection* oldest_unread(std::uint64_t published_until_ns);
   Connection* newest_unread();
-  void finish_if_done() noexcept;
 
   Context& context_;
   EndpointRequest endpoint_;
@@ -201,7 +211,9 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   std::atomic<bool> has_unreachable_{false};
   std::string unreachable_why_;
   Once unreachable_said_;
-  std::vector<std::uint64_t> ignored_;
+  std::vector<std::uint64_t> ignored_;             ///< has room for all connections too
+  std::vector<std::shared_ptr<PeerArea>> broken_;  ///< to be complained of; has room for all
+  std::atomic<bool> has_broken_{false};            ///< whether there are any; relaxed, as above
   std::function<void()> on_leave_;
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> rejected_{0};

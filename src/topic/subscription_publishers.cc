@@ -44,15 +44,24 @@ void SubscriptionCore::prepare_if_changed()
 // Nothing slow is done under mutex_: who takes waits for that one.
 void SubscriptionCore::prepare()
 {
-  const std::lock_guard one(prepare_mutex_);
+  Prepared prepared;
+  {
+    const std::lock_guard one(prepare_mutex_);
+    prepare_locked(prepared);
+  }
+  if (!prepared.complaint.empty()) log_warning(prepared.complaint);
+  static_cast<void>(context_.registry->complain_if_broken());
+}
+
+void SubscriptionCore::prepare_locked(Prepared& prepared)
+{
   if (closed_.load(std::memory_order_relaxed)) return;
   // Before the records are read: what changes after this is seen at the next look. Pairs with the
   // fence after the registry's stores.
   const std::uint64_t generation = load_seq_cst(*generation_);
   const auto views = context_.registry->endpoints(ticket_.topic, AGNOCAST_PUBLISHER);
-  if (context_.registry->complain_if_broken()) return;  // what was read does not count
+  if (context_.registry->is_broken()) return;  // what was read does not count
   const std::vector<std::uint64_t> known = known_publishers();
-  Prepared prepared;
   const auto undo = [&] {
     for (const auto& connection : prepared.connections) {
       connection->disconnect();
@@ -70,11 +79,12 @@ void SubscriptionCore::prepare()
       take_over(prepared, views);
       seen_generation_ = generation;
     }
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
     undo();
     throw;
   }
   undo();  // of what is left: it was closed meanwhile
+  prepared.connections.clear();
   if (any) wake_own();
 }
 
@@ -90,9 +100,11 @@ std::vector<std::uint64_t> SubscriptionCore::known_publishers()
 void SubscriptionCore::take_over(Prepared& prepared, const std::vector<EndpointView>& views)
 {
   // What can fail comes first.
-  connections_.reserve(connections_.size() + prepared.connections.size());
-  oldest_.reserve(connections_.size() + prepared.connections.size());
-  ignored_.reserve(ignored_.size() + prepared.ignored.size());
+  const std::size_t connections = connections_.size() + prepared.connections.size();
+  connections_.reserve(connections);
+  oldest_.reserve(connections);
+  broken_.reserve(connections);
+  ignored_.reserve(ignored_.size() + prepared.ignored.size() + connections);
   const auto is_there = [&](std::uint64_t id) {
     return std::any_of(views.begin(), views.end(),
                        [&](const EndpointView& view) { return view.id == id; });
@@ -193,7 +205,7 @@ void SubscriptionCore::connect(const EndpointView& publisher, Prepared& prepared
   auto area = context_.peers->get(publisher.process, PeerUse::messages);
   if (!area && area.failure().kind == FailureKind::broken_peer) {
     prepared.ignored.push_back(publisher.id);
-    if (unreachable_said_.first()) log_warning(area.failure().text);
+    if (unreachable_said_.first()) prepared.complaint = area.failure().text;
     return;
   }
   if (!area) return note_unreachable(area.failure().text);
@@ -270,25 +282,48 @@ void SubscriptionCore::drop_finished_locked()
 
 void SubscriptionCore::drop_broken()
 {
-  const std::lock_guard lock(mutex_);
-  for (const auto& connection : connections_) {
-    if (connection->area().is_broken()) static_cast<void>(connection->peek());
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& connection : connections_) {
+      if (connection->area().is_broken()) static_cast<void>(connection->peek());
+    }
+    drop_broken_locked();
+    drop_finished_locked();
   }
-  drop_broken_locked();
-  drop_finished_locked();
+  complain_of_broken();
 }
 
-void SubscriptionCore::drop_broken_locked()
+void SubscriptionCore::drop_broken_locked() noexcept
 {
   for (const auto& connection : connections_) {
     if (!connection->is_broken()) continue;
     if (connection->draining.exchange(true, std::memory_order_acq_rel)) continue;
-    ignored_.push_back(connection->publisher_id());
-    if (connection->area().first_complaint()) {
+    ignored_.push_back(connection->publisher_id());  // there is room
+    if (broken_.size() == broken_.capacity()) continue;
+    broken_.push_back(connection->shared_area());
+    has_broken_.store(true, std::memory_order_relaxed);
+  }
+}
+
+void SubscriptionCore::complain_of_broken() noexcept
+{
+  for (;;) {
+    std::shared_ptr<PeerArea> area;
+    {
+      const std::lock_guard lock(mutex_);
+      has_broken_.store(!broken_.empty(), std::memory_order_relaxed);
+      if (broken_.empty()) return;
+      area = std::move(broken_.back());
+      broken_.pop_back();
+    }
+    if (!area->first_complaint()) continue;
+    try {
       log_warning("topic '" + endpoint_.topic + "': process " +
-                  std::to_string(connection->area().identity().pid) +
+                  std::to_string(area->identity().pid) +
                   " published something impossible or shortened its area; its messages are ignored "
                   "from now on: end or repair that program");
+    } catch (const std::bad_alloc&) {
+      // Ignored they are all the same.
     }
   }
 }

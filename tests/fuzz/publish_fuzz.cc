@@ -74,6 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
   peer.registry.views = {peer.endpoint(40, subscription_offset)};
   auto publisher = PublisherCore::create(peer.context, setup(kind % 2 != 0, kind % 4 >= 2));
   must(static_cast<bool>(publisher), "a publisher");
+  (*publisher)->prepare_if_changed();
   while (input.any()) {
     switch (const auto order = input.get<std::uint8_t>(); order % 8) {
       case 0:

@@ -2,11 +2,14 @@
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "abi/registry_layout.h"
 #include "agnocast/introspection.hpp"
@@ -138,15 +141,49 @@ TEST_F(TwoStepJoin, WhoDiesInTheMiddleOfItsJoinIsRemovedByTheNextJoiner)
   EXPECT_EQ(here.wait(), 0);
 }
 
+struct FailingJoin
+{
+  const char* what;
+  std::function<void()> prepare;
+  const char* error;
+};
+
+// In the order in which a join comes to them; tests/out_of_memory fails it at each allocation.
+const std::vector<FailingJoin>& failing_joins()
+{
+  static const std::vector<FailingJoin> joins{
+    {"the area cannot be so large", [] { ::setenv("AGNOCAST_MEMPOOL_SIZE", "900000000000000", 1); },
+     "AGNOCAST_MEMPOOL_SIZE"},
+    {"no file can be so large",
+     [] {
+       const rlimit limit{16u << 20, RLIM_INFINITY};
+       ::setrlimit(RLIMIT_FSIZE, &limit);
+       ::setenv("AGNOCAST_MEMPOOL_SIZE", "200000000", 1);
+     },
+     "ulimit -f"},
+    {"the control thread cannot run where it shall",
+     [] { ::setenv("AGNOCAST_THREAD_AFFINITY", "1000", 1); }, "AGNOCAST_THREAD_AFFINITY"},
+  };
+  return joins;
+}
+
 TEST_F(TwoStepJoin, AJoinThatFailsLeavesNothing)
 {
-  EXPECT_TRUE(contains(in_process([] {
-                         ::setenv("AGNOCAST_MEMPOOL_SIZE", "900000000000000", 1);
-                         return outcome_of_joining();
-                       }),
-                       {"AGNOCAST_MEMPOOL_SIZE"}));
-  for (const std::string& file : {registry_path(), registry_path() + ".lock"}) {
-    EXPECT_FALSE(file_exists(file)) << file;
+  for (const FailingJoin& join : failing_joins()) {
+    SCOPED_TRACE(join.what);
+    Process joiner([&](Channel& channel) {
+      join.prepare();
+      channel.say(outcome_of_joining());
+      channel.hear();
+    });
+    EXPECT_TRUE(contains(joiner.hear(), {join.error}));
+    // While it lives: what it left is not cleaned up by others.
+    for (const std::string& file : {registry_path(), registry_path() + ".lock"}) {
+      EXPECT_FALSE(file_exists(file)) << file;
+    }
+    EXPECT_EQ(remains_of(joiner.pid()), "");
+    joiner.say("leave");
+    EXPECT_EQ(joiner.wait(), 0);
   }
 }
 
