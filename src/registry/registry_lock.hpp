@@ -33,7 +33,7 @@ class RegistryLock
   /// While it is held: whose the file is.
   [[nodiscard]] std::optional<os::FileStatus> status() const;
   /// While it is held: whether this call of take() has made the file.
-  [[nodiscard]] bool is_fresh() const noexcept { return is_fresh_; }
+  [[nodiscard]] bool is_fresh() const noexcept { return is_fresh_ && file_; }
   /// While it is held, and when the registry is removed: nobody may change a registry under it any
   /// more.
   void remove() noexcept;

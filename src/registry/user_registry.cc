@@ -42,6 +42,13 @@ int store_in_file(void* context, std::uint64_t offset, const void* source, std::
 
 }  // namespace
 
+UserRegistry::Locked::~Locked()
+{
+  if (keep) return;
+  if (created) os::unlink_shared(name);
+  if (lock.is_fresh()) lock.remove();
+}
+
 /// The registry's file, while its lock is held.
 Status UserRegistry::open(Locked& locked, bool create)
 {
@@ -59,7 +66,7 @@ Status UserRegistry::open(Locked& locked, bool create)
   }
   if (!locked.file) {
     const int error = errno;
-    if (error == ENOENT || locked.lock.is_fresh()) locked.lock.remove();  // a lock of nothing
+    if (error == ENOENT && !locked.lock.is_fresh()) locked.lock.remove();  // a lock of nothing
     return cannot_open(error);
   }
   if (locked.created && !permissions_.apply(locked.file.get(), permissions_.shared)) {
@@ -71,7 +78,7 @@ Status UserRegistry::open(Locked& locked, bool create)
 Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(
   bool create, const std::function<bool()>& is_needed)
 {
-  auto locked = std::make_unique<Locked>();
+  auto locked = std::make_unique<Locked>(name_);
   locked->threads = std::unique_lock(mutex_);
   switch (locked->lock.take(name_, permissions_, create, is_needed)) {
     case os::LockOutcome::locked:
@@ -90,6 +97,7 @@ Result<std::unique_ptr<UserRegistry::Locked>> UserRegistry::lock(
   if (inode_ != 0 && (status->bytes != sizeof(agnocast_registry) || is_broken())) return damaged();
   locked->ledger = {reinterpret_cast<const std::uint8_t*>(pages_.raw()), store_in_file,
                     &locked->file, 0};
+  locked->keep = !create;
   return locked;
 }
 
@@ -138,11 +146,9 @@ Status UserRegistry::start()
     auto locked = lock(true);
     if (!locked) return std::move(locked.failure());
     Result<bool> started = start_locked(**locked);
-    if (started && *started) return Nothing{};
+    (*locked)->keep = started && *started;
+    if ((*locked)->keep) return Nothing{};
     if (started) continue;
-    // What we have made is nobody's.
-    if ((*locked)->created) os::unlink_shared(name_);
-    if ((*locked)->lock.is_fresh()) (*locked)->lock.remove();
     unmap();
     return std::move(started.failure());
   }

@@ -70,12 +70,19 @@ class UserRegistry final : public PagedRegistry
   /// The registry's lock, held while it lives.
   struct Locked
   {
+    explicit Locked(const std::string& registry) : name(registry) {}
+    ~Locked();
+    Locked(const Locked&) = delete;
+    Locked& operator=(const Locked&) = delete;
+
+    const std::string& name;
     std::vector<os::Descriptor> freed;  ///< memory of the dead: goes last, without the lock
     std::unique_lock<std::mutex> threads;
     RegistryLock lock;
     os::Descriptor file;
     bool created = false;  ///< the file, by this operation
-    agnocast_ledger ledger;
+    bool keep = false;     ///< otherwise what this operation has made is nobody's, and goes
+    agnocast_ledger ledger{};
   };
 
   struct Change
