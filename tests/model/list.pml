@@ -120,7 +120,14 @@ inline prepare(cpu)
   retire_beyond_depth(cpu);
 #else
   atomic { !locked -> locked = 1; list_generation = made_at; list = made }
+#ifdef BUG_RETIRED_BY_AN_OLD_LIST
   retire_beyond_depth(cpu);
+#else
+  if
+  :: generation == list_generation -> retire_beyond_depth(cpu)
+  :: else
+  fi;
+#endif
   unlock(cpu);
 #endif
 #if !defined(BUG_NEWCOMERS_NOT_RUNG) && !defined(BUG_NEWCOMERS_RUNG_FIRST)
@@ -331,8 +338,8 @@ init
 
   atomic {
     if
-    :: start = COMES
     :: start = THERE
+    :: start = COMES
     :: start = REMOVED
     fi;
     if
@@ -341,6 +348,7 @@ init
     fi;
     list = registered;
     list_generation = 1;
+    generation = (start == COMES -> 2 : 1); /* 2: somebody else came or went */
     run store_buffers();
     run publishing_thread();
     run borrowing_thread();
