@@ -11,7 +11,7 @@
  *           woken: else the model would have a state that nobody leaves. At the end nothing is left.
  * Bounds    2 messages, a reader of depth 1 with one hold, 2 stores in a buffer.
  *           The ring has room for all; ring places that are used again, growth and early reclaim are in
- *           take.pml, the publisher that is not volatile nowhere. A thread's stores are out of its buffer when
+ *           take.pml. The publisher is volatile. A thread's stores are out of its buffer when
  *           it gives the lock back.
  *
  * Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
