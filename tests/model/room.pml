@@ -27,7 +27,7 @@
 bit unconnected = 1; /* registered */
 byte generation = 1; /* somebody else came or went */
 bit preparing;       /* prepare_mutex_ */
-byte bell;
+bit rung[2] = 1;     /* the bell's word is not what that thread loaded */
 bit asleep[2];
 bit locked;
 
@@ -39,9 +39,7 @@ byte list_generation;
 
 inline ring()
 {
-  bell++;
-  asleep[0] = 0;
-  asleep[1] = 0
+  d_step { rung[0] = 1; rung[1] = 1; asleep[0] = 0; asleep[1] = 0 }
 }
 
 /* By the control thread or one that waits; the lock is not held while records are read. */
@@ -86,7 +84,7 @@ inline look_for_room()
 
 proctype publishing_thread(byte me)
 {
-  byte count = 0, seen = 0, x = 0, made_at = 0;
+  byte count = 0, x = 0, made_at = 0;
   bit has_room = 0, made = 0;
 
   do
@@ -97,7 +95,7 @@ again:
     if
     :: !has_room ->
       waiting++;
-      seen = bell;
+      rung[me] = 0;
 #ifdef BUG_SLEEPING_STORE_RELEASE
       store_release(me, SLEEPING, 1);
 #else
@@ -107,14 +105,14 @@ again:
       look_for_room();
 #endif
 #ifdef BUG_BELL_READ_AFTER_LOOK
-      seen = bell;
+      rung[me] = 0;
 #endif
       if
       :: !has_room ->
         atomic { empty_buffer(me) -> locked = 0 }
         atomic {
           if
-          :: bell == seen -> asleep[me] = 1
+          :: !rung[me] -> asleep[me] = 1
           :: else
           fi
         }
@@ -123,7 +121,7 @@ again:
       :: else
       fi;
       waiting--;
-      seen = 0;
+      rung[me] = 1;
       if
 #ifdef BUG_SLEEPING_CLEARED_BY_EACH
       :: true -> store_seq_cst(me, SLEEPING, 0)
