@@ -474,9 +474,9 @@ init
 {
   atomic {
     if
-    :: scenario = EARLY; registered = OPEN; memory[CURSOR] = MESSAGES + 1 /* left by another */
-    :: scenario = GROWS; registered = OPEN
     :: scenario = LATE
+    :: scenario = GROWS; registered = OPEN
+    :: scenario = EARLY; registered = OPEN; memory[CURSOR] = MESSAGES + 1 /* left by another */
     fi;
     memory[TAIL] = 1;
     run store_buffers();
