@@ -2,10 +2,10 @@
  * while their process lives. The third gets the ring of the first, and its connection the place that
  * became free in the subscription's list.
  *
- * Mirrors   SubscriptionCore::refresh_locked, connect, free_connection_place, drop_finished_locked
- *           (src/topic/subscription_core.cc); Connection's constructor, disconnect (src/topic/
- *           connection.cc); PublisherCore::start, close, is_finished, find_connection (src/topic/
- *           publisher_core.cc).
+ * Mirrors   SubscriptionCore::prepare, connect, free_connection_place, drop_finished_locked
+ *           (src/topic/subscription_publishers.cc); Connection's constructor, disconnect (src/topic/
+ *           connection.cc); PublisherCore::start, close, is_finished (src/topic/publisher_core.cc);
+ *           Reader::find_connection (src/topic/reader_list.cc).
  * Property  A subscription that is connected has the ring of its publisher before it: no ring is given
  *           away before the subscription has let go, whoever comes late, and wherever in the list the
  *           connection stands that the publisher has to find.

@@ -5,7 +5,7 @@
  * Mirrors   agnocast_ledger_add_process, finish_process, add_endpoint, remove_endpoint, remove_process,
  *           drop_endpoint (src/ledger/ledger.c); UserRegistry::begin_join, finish_join, recover, recover_dead,
  *           recover_joining (src/registry/user_registry*.cc); RegistryPages::endpoints, process (src/registry/pages.cc);
- *           refresh_if_changed of PublisherCore and SubscriptionCore (src/topic/). The record lock is
+ *           prepare_if_changed of PublisherCore and SubscriptionCore (src/topic/). The record lock is
  *           the kernel's: it drops when its holder is killed, or closes a descriptor of that file (which
  *           only BUG_LOOK_DROPS_THE_LOCK does). That a process which joins lives is the kernel's
  *           word too: the lock on its area's file.

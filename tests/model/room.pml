@@ -2,9 +2,9 @@
  * reliable subscription that polls. Another subscription was there before the publisher, never
  * connects, and leaves: until it does, the first message is kept for it.
  *
- * Mirrors   PublisherCore::wait_for_room, slowest_cursor, refresh (src/topic/publisher_core.cc);
- *           Connection::move_cursor, tell_publisher (src/topic/connection.cc); ControlThread::reclaim
- *           (src/runtime/control_thread.cc); futex(2).
+ * Mirrors   PublisherCore::wait_for_room, prepare, take_over (src/topic/publisher_core.cc), slowest_cursor
+ *           (src/topic/publisher_reclaim.cc); Connection::move_cursor, tell_publisher (src/topic/
+ *           connection.cc); ControlThread::prepare (src/runtime/control_thread.cc); futex(2).
  * Property  Both threads publish all they have, and no message is retired before the subscription has
  *           moved past it. If a thread slept for ever with room there, the model would have a state
  *           that nobody leaves.
@@ -25,41 +25,54 @@
 #include "memory.inc"
 
 bit unconnected = 1; /* registered */
-bit moved;           /* the topic's generation is not what the publisher saw */
-byte bell;
+byte generation = 1; /* somebody else came or went */
+bit preparing;       /* prepare_mutex_ */
+bit rung[2] = 1;     /* the bell's word is not what that thread loaded */
 bit asleep[2];
 bit locked;
 
 /* The publisher's, under its lock. */
 byte head;
 byte waiting;
-bit knows_unconnected = 1;
+bit knows_unconnected = 1; /* the list of readers */
+byte list_generation;
 
 inline ring()
 {
-  bell++;
-  asleep[0] = 0;
-  asleep[1] = 0
+  d_step { rung[0] = 1; rung[1] = 1; asleep[0] = 0; asleep[1] = 0 }
 }
 
-inline refresh_if_changed()
+/* By the control thread or one that waits; the lock is not held while records are read. */
+inline prepare()
 {
-  if
-  :: moved -> moved = 0; knows_unconnected = unconnected;
-#ifndef BUG_LEAVER_NOT_TOLD
-    if
-    :: waiting != 0 -> ring()
-    :: else
-    fi
+  atomic { !preparing -> preparing = 1 }
+#ifdef BUG_GENERATION_READ_AFTER_RECORDS
+  made = unconnected;
+  made_at = generation;
+#else
+  made_at = generation;
+  made = unconnected;
 #endif
+  atomic { !locked -> locked = 1; knows_unconnected = made; list_generation = made_at }
+#ifndef BUG_LEAVER_NOT_TOLD
+  if
+  :: waiting != 0 -> ring()
   :: else
-  fi
+  fi;
+#endif
+  d_step { locked = 0; made = 0; made_at = 0; preparing = 0 }
 }
 
 /* head + 1 - slowest_cursor() < depth */
 inline look_for_room()
 {
-  refresh_if_changed();
+  if
+  :: generation != list_generation ->
+    atomic { empty_buffer(me) -> locked = 0 }
+    prepare();
+    atomic { !locked -> locked = 1 }
+  :: else
+  fi;
 #ifdef BUG_CURSOR_LOAD_ACQUIRE
   load_acquire(CURSOR, x);
 #else
@@ -71,8 +84,8 @@ inline look_for_room()
 
 proctype publishing_thread(byte me)
 {
-  byte count = 0, seen = 0, x = 0;
-  bit has_room = 0;
+  byte count = 0, x = 0, made_at = 0;
+  bit has_room = 0, made = 0;
 
   do
   :: count < MESSAGES ->
@@ -82,7 +95,7 @@ again:
     if
     :: !has_room ->
       waiting++;
-      seen = bell;
+      rung[me] = 0;
 #ifdef BUG_SLEEPING_STORE_RELEASE
       store_release(me, SLEEPING, 1);
 #else
@@ -92,14 +105,14 @@ again:
       look_for_room();
 #endif
 #ifdef BUG_BELL_READ_AFTER_LOOK
-      seen = bell;
+      rung[me] = 0;
 #endif
       if
       :: !has_room ->
         atomic { empty_buffer(me) -> locked = 0 }
         atomic {
           if
-          :: bell == seen -> asleep[me] = 1
+          :: !rung[me] -> asleep[me] = 1
           :: else
           fi
         }
@@ -108,7 +121,7 @@ again:
       :: else
       fi;
       waiting--;
-      seen = 0;
+      rung[me] = 1;
       if
 #ifdef BUG_SLEEPING_CLEARED_BY_EACH
       :: true -> store_seq_cst(me, SLEEPING, 0)
@@ -166,15 +179,16 @@ proctype subscription()
 /* Leaves without ever having connected. */
 proctype leaver()
 {
-  atomic { unconnected = 0; moved = 1 }
+  atomic { unconnected = 0; generation = 2 }
 }
 
-/* Looks at the publisher from time to time. */
 proctype control_thread()
 {
+  byte made_at = 0;
+  bit made = 0;
 end:
   do
-  :: atomic { moved && !locked -> refresh_if_changed() }
+  :: generation != list_generation -> prepare()
   od
 }
 

@@ -1,11 +1,14 @@
 /* Take against retire and reclaim: a publisher and a subscription that was there before it or joins
  * at any moment, and another newcomer whose depth makes the ring grow while it is read.
  *
- * Mirrors   PublisherCore::publish, retire_oldest, refresh, make_ring, gather_holds, collect_unheld,
- *           slowest_cursor, reclaim_early (src/topic/publisher_core.cc); Connection's constructor,
- *           next_entry, skip_gone, reserve_hold, take, release_hold (src/topic/connection.cc);
- *           SubscriptionCore::start, close, finish (src/topic/subscription_core.cc). What the ledger
- *           stores is here one word for each subscription, and the topic's generation.
+ * Mirrors   PublisherCore::publish, is_current, prepare, take_over, make_room_in_ring (src/topic/
+ *           publisher_core.cc), note_holds, collect_unheld, slowest_cursor, retire_read, reclaim_early
+ *           (src/topic/publisher_reclaim.cc); Ring::reserve, publish, retire_oldest (src/topic/ring.cc);
+ *           Connection's constructor, next_entry, skip_gone, reserve_hold, set_holds_end, take,
+ *           release_hold (src/topic/connection.cc); SubscriptionCore::start, close, finish_if_done
+ *           (src/topic/subscription_core.cc). What the ledger stores is here one word for each subscription, and the
+ *           topic's generation. The control thread takes over what it has prepared under the publisher's
+ *           lock, so here it is done between two steps of the publisher; see list.pml for two threads.
  * Property  No message is freed while somebody reads it or is yet to read it. What is taken is the
  *           message with the cursor's sequence, so all comes in order. Nobody skips a message that was
  *           not retired, nor one that was retired early because all had read it. Who finds nothing
@@ -148,7 +151,15 @@ again:
 #ifndef BUG_HOLDS_END_AFTER_HOLD
     if
     :: hold >= holds_end -> store_seq_cst(SUBSCRIPTION, HOLDS_END, hold + 1); holds_end = hold + 1
-    :: else
+#ifdef BUG_HOLDS_END_SET_BACK_BLINDLY
+    :: hold == 0 && holds_end == 2 -> store_seq_cst(SUBSCRIPTION, HOLDS_END, 1); holds_end = 1
+    :: hold == holds_end - 1
+#else
+    :: hold == 0 && holds_end == 2 && reading[1] == 0 ->
+      store_seq_cst(SUBSCRIPTION, HOLDS_END, 1);
+      holds_end = 1
+    :: hold < holds_end && (hold == 1 || holds_end == 1 || reading[1] != 0)
+#endif
     fi;
 #endif
 #ifdef BUG_CURSOR_BEFORE_HOLD
@@ -271,12 +282,12 @@ inline grow()
   store_seq_cst(PUBLISHER, ENTRIES, 1);
 #endif
 #ifndef BUG_OLD_RING_KEPT
-  seq = tail;
+  seq = tail; /* all entries of the ring of two */
   do
 #ifdef BUG_GROWTH_FORGETS_WAITING_READER
   :: seq <= head ->
 #else
-  :: seq <= head + 1 ->
+  :: seq <= tail + 1 ->
 #endif
     store_seq_cst(PUBLISHER, MARK(0, seq), MOVED);
     seq++
@@ -289,24 +300,30 @@ inline grow()
   seq = 0
 }
 
-inline refresh_if_changed()
+inline look_if_current()
 {
 #ifdef BUG_GENERATION_LOAD_ACQUIRE
-  x = generation;
+  is_current = (generation == seen);
 #else
-  atomic { marked_stores[PUBLISHER] == 0 -> x = generation }
+  atomic { marked_stores[PUBLISHER] == 0 -> is_current = (generation == seen) }
 #endif
+}
+
+/* ReaderList::make: the generation first, see list.pml */
+inline read_records()
+{
+  d_step { made_at = generation; made = registered; made_deep = deep_newcomer; is_made = 1 }
+}
+
+inline take_over()
+{
+  d_step {
+    seen = made_at; peer = made; retention = 1 + made_deep;
+    made_at = 0; made = 0; made_deep = 0; is_made = 0
+  }
   if
-  :: x != seen ->
-    seen = x;
-    x = 0;
-    peer = registered;
-    retention = 1 + deep_newcomer;
-    if
-    :: retention == 2 && ring == 0 -> grow()
-    :: else
-    fi
-  :: else -> x = 0
+  :: retention == 2 && ring == 0 -> grow()
+  :: else
   fi
 }
 
@@ -336,19 +353,24 @@ inline look_at_holds()
 
 inline collect_unheld()
 {
-#if !defined(BUG_GENERATION_BEFORE_RETIRE) && !defined(BUG_NEWCOMERS_FORGOTTEN)
-  refresh_if_changed();
+#if defined(BUG_NEWCOMERS_FORGOTTEN)
+  is_current = 1;
+#elif !defined(BUG_GENERATION_BEFORE_RETIRE)
+  look_if_current();
 #endif
-  look_at_holds();
+  if
+  :: is_current -> look_at_holds()
+  :: else
+  fi;
   d_step {
     seq = 1;
     do
     :: seq <= head ->
       if
 #ifdef BUG_HOLDS_IGNORED
-      :: retired[seq] && !freed[seq] ->
+      :: is_current && retired[seq] && !freed[seq] ->
 #else
-      :: retired[seq] && !freed[seq] && !held[seq] ->
+      :: is_current && retired[seq] && !freed[seq] && !held[seq] ->
 #endif
         assert(reading[0] != seq && reading[1] != seq);
         freed[seq] = 1
@@ -358,14 +380,14 @@ inline collect_unheld()
       seq++
     :: else -> break
     od;
-    held[0] = 0; seq = 0
+    held[0] = 0; seq = 0; is_current = 0
   }
 }
 
 inline reclaim_early()
 {
-  refresh_if_changed();
-  slowest = head + 1;
+  look_if_current();
+  slowest = (is_current -> head + 1 : tail);
   if
   :: peer == OPEN ->
     load_seq_cst(PUBLISHER, CONNECTED, x);
@@ -390,12 +412,29 @@ inline reclaim_early()
 proctype publisher()
 {
   byte head = 0, tail = 1, retention = 1, ring = 0, seen = 0, peer = UNKNOWN;
-  byte seq = 0, x = 0, end = 0, slowest = 0;
+  byte seq = 0, x = 0, end = 0, slowest = 0, made_at = 0, made = 0;
+  bit is_current = 0, is_made = 0, made_deep = 0;
   bit held[MESSAGES + 1];
 
-  refresh_if_changed();
+  read_records();
+  take_over();
   do
+  :: generation != seen && !is_made -> read_records()
+  :: is_made -> take_over()
   :: head < MESSAGES -> /* publish */
+    if
+    :: ring == 0 && head + 1 - tail == 2 ->
+      if
+      :: generation != seen -> read_records(); take_over()
+      :: else
+      fi;
+      if
+      :: ring == 0 -> retire_oldest(0)
+      :: else
+      fi
+    :: else
+    fi;
+    look_if_current();
     head++;
 #if defined(BUG_SEQ_BEFORE_ADDRESS)
     store_release(PUBLISHER, MARK(ring, head), head);
@@ -410,19 +449,16 @@ proctype publisher()
     store_release(PUBLISHER, MARK(ring, head), head);
     store_seq_cst(PUBLISHER, HEAD, head);
 #endif
-#ifdef BUG_GENERATION_BEFORE_RETIRE
-    refresh_if_changed();
-#endif
     do
-    :: head + 1 - tail > retention -> retire_oldest(0)
+    :: is_current && head + 1 - tail > retention -> retire_oldest(0)
     :: else -> break
     od;
-#if !defined(BUG_GENERATION_BEFORE_RETIRE) && !defined(BUG_NEWCOMERS_FORGOTTEN)
-    refresh_if_changed()
+#ifndef BUG_GENERATION_BEFORE_RETIRE
+    is_current = 0
 #endif
   :: retired[1] && (tail > 2 || !freed[1]) && !freed[MESSAGES] -> collect_unheld()
   :: scenario == EARLY && tail <= head -> reclaim_early()
-  :: head == MESSAGES && finished -> break
+  :: head == MESSAGES && finished && generation == seen && (deep_newcomer || scenario != GROWS) -> break
   od;
   reclaim_early();
   d_step {
@@ -438,9 +474,9 @@ init
 {
   atomic {
     if
-    :: scenario = EARLY; registered = OPEN; memory[CURSOR] = MESSAGES + 1 /* left by another */
-    :: scenario = GROWS; registered = OPEN
     :: scenario = LATE
+    :: scenario = GROWS; registered = OPEN
+    :: scenario = EARLY; registered = OPEN; memory[CURSOR] = MESSAGES + 1 /* left by another */
     fi;
     memory[TAIL] = 1;
     run store_buffers();
