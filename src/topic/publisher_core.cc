@@ -241,7 +241,8 @@ void PublisherCore::take_over(std::unique_ptr<ReaderList>& list, Room& room)
   readers_.swap(list);
   depth_ = room.depth;
   look_who_needs_care();
-  retire_beyond_depth();
+  // A list that is out of date already lacks somebody, who may want what it would retire.
+  if (is_current()) retire_beyond_depth();
   tell_live_max(ring_->live_count() <= depth_ ? depth_ : ~std::uint64_t{0});
   if (waiting_ != 0) {
     // Whom they wait for may have left without ever connecting: nobody else tells them. Pairs with
