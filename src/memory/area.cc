@@ -330,7 +330,7 @@ void Area::give_back_waiter(std::uint32_t index)
 
 std::uint32_t Area::take_hint_word() noexcept
 {
-  const std::lock_guard lock(control_mutex_);
+  const std::lock_guard lock(hint_words_mutex_);
   std::uint32_t index = 0;
   while (index < AGNOCAST_HINT_WORDS && hint_words_taken_[index]) ++index;
   if (index < AGNOCAST_HINT_WORDS) hint_words_taken_[index] = true;
@@ -339,7 +339,7 @@ std::uint32_t Area::take_hint_word() noexcept
 
 void Area::give_back_hint_word(std::uint32_t index) noexcept
 {
-  const std::lock_guard lock(control_mutex_);
+  const std::lock_guard lock(hint_words_mutex_);
   hint_words_taken_[index] = false;
 }
 

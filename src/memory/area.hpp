@@ -149,11 +149,14 @@ class Area
   /// of no use to the child.
   std::atomic<std::uint64_t> control_end_{AGNOCAST_CONTROL};
 
+  /// Taken under the locks of the message path, so never while memory is secured.
+  os::ShortLock hint_words_mutex_;
+  std::bitset<AGNOCAST_HINT_WORDS> hint_words_taken_;  ///< guarded by it
+
   os::ShortLock control_mutex_;  ///< guards all below
   ControlSpace control_{AGNOCAST_CONTROL, AGNOCAST_GUARD};
   std::uint64_t control_secured_ = AGNOCAST_CONTROL;
   std::vector<bool> waiters_taken_ = std::vector<bool>(AGNOCAST_WAITERS, false);
-  std::bitset<AGNOCAST_HINT_WORDS> hint_words_taken_;
 };
 
 }  // namespace agnocast::internal

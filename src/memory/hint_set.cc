@@ -5,15 +5,9 @@
 #include <bit>
 
 #include "base/atomic.hpp"
+#include "os/futex.hpp"
 
 namespace agnocast::internal {
-
-namespace {
-
-// After so many looks, one at all: a hint that was taken away costs no more than these.
-constexpr std::uint32_t looks_between_full_ones = 1024;
-
-}  // namespace
 
 HintSet::Word* HintSet::word_of(std::uint32_t hint) const noexcept
 {
@@ -89,10 +83,14 @@ void HintSet::remove(Candidate& candidate) noexcept
   candidate.is_listed = false;
 }
 
-void HintSet::collect() noexcept
+bool HintSet::collect() noexcept
 {
-  if (words_.empty()) return;
-  if (++collected_ % looks_between_full_ones == 0) list_all();
+  if (words_.empty()) return false;
+  const bool is_time = os::monotonic_ns() >= list_all_at_ns_;
+  if (is_time) {
+    list_all_at_ns_ = area_.look_again_at(-1);
+    list_all();
+  }
   for (const auto& word : words_) {
     std::uint64_t& shared = area_.doorbell().hints[word->index];
     // (D) of the sleep race, where hints are; pairs with leave_hint(), as the exchange does.
@@ -103,6 +101,7 @@ void HintSet::collect() noexcept
       if (candidate != nullptr) list(*candidate);
     }
   }
+  return is_time;
 }
 
 void HintSet::list_all() noexcept

@@ -11,7 +11,7 @@
 //    found by that look, or the bit is set again.
 // 2. What has a bit and is not listed was looked at after its bit was cleared, and had nothing.
 // 3. A bit that was set for nobody, or for who had it before, costs a look. One that a hostile peer
-//    takes away costs time: all are looked at now and then.
+//    takes away costs time: all are looked at once a second.
 //
 // Copyright the Agnocast C++ authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -56,8 +56,9 @@ class HintSet
   void remove(Candidate& candidate) noexcept;
 
   [[nodiscard]] bool has_hints() const noexcept { return !words_.empty(); }
-  /// Lists what hints were left for.
-  void collect() noexcept;
+  /// Lists what hints were left for; and all, once a second (oftener if the doorbell is broken),
+  /// since a hint may have got lost. True if it was time for that.
+  bool collect() noexcept;
   /// Lists all: when something may have got lost.
   void list_all() noexcept;
   /// In the order in which they came onto the list.
@@ -113,8 +114,8 @@ class HintSet
   /// Has room for all that were reserved.
   std::vector<Candidate*> listed_;
   std::size_t reserved_ = 0;
-  std::size_t without_hint_ = 0;  ///< of reserved_
-  std::uint32_t collected_ = 0;   ///< times
+  std::size_t without_hint_ = 0;     ///< of reserved_
+  std::int64_t list_all_at_ns_ = 0;  ///< of CLOCK_MONOTONIC
 };
 
 }  // namespace agnocast::internal

@@ -48,7 +48,8 @@ void NodeCore::add_callback(const std::shared_ptr<SubscriptionCore>& subscriptio
   spun->callback = std::move(callback);
   {
     const std::lock_guard lock(mutex_);
-    spun_.emplace(subscription.get(), std::move(spun));
+    // A forked child may have left one there that its parent made, whose address is used again.
+    spun_[subscription.get()].swap(spun);
   }
   waits.add(subscription);
 }

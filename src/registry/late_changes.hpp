@@ -72,6 +72,7 @@ class LateChanges
     while (made < changes_.size() && make_one(changes_[made])) ++made;
     changes_.erase(changes_.begin(), changes_.begin() + static_cast<std::ptrdiff_t>(made));
     has_any_ = !changes_.empty();
+    if (changes_.empty()) is_stuck_ = false;
     return changes_.empty();
   }
 
@@ -92,7 +93,7 @@ class LateChanges
     } catch (const std::bad_alloc&) {
       // There may be memory later.
     }
-    is_stuck_ = !could && os::monotonic_ns() - begin > long_ns;
+    is_stuck_ = !could && has_any_ && os::monotonic_ns() - begin > long_ns;
     return could;
   }
 

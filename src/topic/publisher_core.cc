@@ -223,7 +223,14 @@ PublisherCore::Room PublisherCore::make_room_for(const ReaderList& list)
   // The ring grows under both locks, so its capacity stays.
   std::uint64_t capacity = ring_->capacity();
   const bool is_short = depth + ring_slack > capacity;
-  auto growth = is_short ? ring_->make_growth(depth + ring_slack, tail) : std::nullopt;
+  const auto make_growth = [&]() -> std::optional<Ring::Growth> {
+    try {
+      return ring_->make_growth(depth + ring_slack, tail);
+    } catch (const std::bad_alloc&) {
+      return std::nullopt;  // as if the control part were full
+    }
+  };
+  auto growth = is_short ? make_growth() : std::nullopt;
   if (growth) {
     capacity = growth->capacity();
   } else if (is_short) {
@@ -262,13 +269,13 @@ void PublisherCore::ring_newcomers(const ReaderList& former)
 }
 
 // Says which of its many publishers, and which of many subscriptions, this is about. Returns the
-// wait set to wake, or AGNOCAST_NO_WAITER.
+// wait set to wake, or AGNOCAST_NO_WAITER. Under mutex_, which guards what readers remember.
 std::uint32_t PublisherCore::leave_hints(Reader& reader) noexcept
 {
   const agnocast_subscription& subscription = *reader.subscription;
   // Pairs with the store in SubscriptionCore::take_place, as the loads in find_connection() pair
   // with Connection's constructor. Who connects after these looks at our head itself.
-  if (load_seq_cst(subscription.has_hinted_connections) != 0) {
+  if (reader.depth != 0 && load_seq_cst(subscription.has_hinted_connections) != 0) {
     const agnocast_connection* connection = reader.find_connection(ticket_.id);
     if (connection != nullptr) reader.area->leave_hint(load_relaxed(connection->hint));
   }
@@ -280,9 +287,14 @@ std::uint32_t PublisherCore::leave_hints(Reader& reader) noexcept
   return waiter;
 }
 
+// Under prepare_mutex_, without mutex_.
 void PublisherCore::ring(Reader& reader)
 {
-  const std::uint32_t waiter = leave_hints(reader);
+  std::uint32_t waiter = AGNOCAST_NO_WAITER;
+  {
+    const std::lock_guard lock(mutex_);
+    waiter = leave_hints(reader);
+  }
   if (waiter < AGNOCAST_WAITERS) reader.area->ring(waiter);
 }
 

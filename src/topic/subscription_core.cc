@@ -105,8 +105,14 @@ void SubscriptionCore::collect_hints_locked() noexcept
 {
   if (!hints_.has_hints()) return;
   hints_.collect();
-  hints_.keep_ready(
-    [](Candidate& one) { return one.hint == 0 || connection_of(&one).has_unread(); });
+  bool any_broken = false;
+  hints_.keep_ready([&](Candidate& one) {
+    if (one.hint == 0) return true;
+    const bool has_unread = connection_of(&one).has_unread();
+    any_broken = any_broken || connection_of(&one).is_broken();
+    return has_unread;
+  });
+  if (any_broken) drop_broken_locked();
 }
 
 void SubscriptionCore::look_at_all()

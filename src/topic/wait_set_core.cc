@@ -106,8 +106,7 @@ void WaitSetCore::wake_up() noexcept
 
 bool WaitSetCore::any_ready_locked()
 {
-  if (hints_.has_hints() && os::monotonic_ns() >= look_at_all_at_ns_) look_at_all_locked();
-  hints_.collect();
+  if (hints_.collect()) look_at_all_locked();
   const bool found = hints_.any_ready([this](const Candidate& candidate) {
     const auto& member = static_cast<const Member&>(candidate);
     return is_own(member) && member.subscription->is_ready();
@@ -133,7 +132,8 @@ std::shared_ptr<void> WaitSetCore::next_ready()
 void WaitSetCore::find_unread(std::vector<const SubscriptionCore*>& found)
 {
   const std::lock_guard lock(mutex_);
-  hints_.collect();
+  if (hints_.collect()) look_at_all_locked();
+  found.reserve(found.size() + hints_.listed().size());  // no exception in the middle of the list
   hints_.rotate();
   hints_.keep_ready([&](const Candidate& candidate) {
     const auto& member = static_cast<const Member&>(candidate);
@@ -152,7 +152,6 @@ std::size_t WaitSetCore::size()
 // A hint may have been taken away by somebody who can write to the doorbell.
 void WaitSetCore::look_at_all_locked()
 {
-  look_at_all_at_ns_ = context_.area->look_again_at(-1);
   hints_.list_all();
   for (const auto& member : members_) member->subscription->look_at_all();
 }

@@ -78,8 +78,7 @@ class WaitSetCore : public std::enable_shared_from_this<WaitSetCore>
   os::ShortLock mutex_;  ///< guards all below; taken before a subscription's
   /// Not weak: each look would lock and unlock a count for each of them. They leave when closed.
   std::vector<std::unique_ptr<Member>> members_;
-  HintSet hints_;  ///< of members_
-  std::int64_t look_at_all_at_ns_ = 0;
+  HintSet hints_;               ///< of members_
   std::uint32_t sleepers_ = 0;  ///< threads between fall_asleep() and wake_up()
   std::uint64_t round_ = 1;
   std::size_t next_ = 0;  ///< of those listed, to look at for next_ready()

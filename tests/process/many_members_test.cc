@@ -376,6 +376,49 @@ std::string name_of(const testing::TestParamInfo<How>& info)
 INSTANTIATE_TEST_SUITE_P(HowTheyAreRead, TopicOfManyPublishers,
                          testing::Values(How::take, How::wait, How::callback), name_of);
 
+// A publisher that is told of a newcomer looks for its connection, as it does when it publishes.
+TEST(ManyPublishersOfOneTopic, KeepWhatNewcomersHoldWhileAllPublish)
+{
+  Process writer([](Channel& channel) {
+    const auto node = std::make_shared<Node>("writer");
+    Publishers publishers;
+    for (int i = 0; i < 20; ++i) publishers.push_back(node->create_publisher<Note>("/notes", 2));
+    channel.say("ready");
+    std::atomic<bool> is_over{false};
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < 2; ++t) {
+      threads.emplace_back([&, t] {
+        std::mt19937 random(t);
+        for (int i = 0; !is_over; ++i) send(*publishers[random() % publishers.size()], 0, i);
+      });
+    }
+    channel.hear();
+    is_over = true;
+    for (std::thread& thread : threads) thread.join();
+  });
+  ASSERT_EQ(writer.hear(), "ready");
+  Process reader([](Channel& channel) {
+    const auto node = std::make_shared<Node>("reader");
+    for (int round = 0; round < 60; ++round) {
+      const auto subscription = node->create_subscription<Note>("/notes", QoS(4));
+      std::vector<Subscription<Note>::MessagePtr> held;
+      const auto deadline = std::chrono::steady_clock::now() + patience;
+      while (held.size() < 30) {
+        require(std::chrono::steady_clock::now() < deadline, "messages come");
+        if (auto message = subscription->take()) held.push_back(std::move(message));
+      }
+      for (const auto& message : held) {
+        require(message->content == std::vector<int>(8, message->number), "it is unchanged");
+      }
+    }
+    channel.say("done");
+  });
+  EXPECT_EQ(reader.hear(), "done");
+  EXPECT_EQ(reader.wait(), 0);
+  writer.say("end");
+  EXPECT_EQ(writer.wait(), 0);
+}
+
 TEST(ManyPublishersOfOneTopic, GiveInTheOrderOfPublishingAndTheNewestOfAll)
 {
   Process process([](Channel& channel) {
