@@ -274,7 +274,7 @@ void ControlThread::complain_of_removed()
 // For tools: relaxed, since nothing is decided by these. True if they have changed.
 bool ControlThread::tell_figures()
 {
-  const Heap* const heap = shared_heap.load(std::memory_order_relaxed);
+  const Heap* const heap = shared_heap.load(std::memory_order_acquire);  // pairs with the join
   if (heap == nullptr) return false;  // a moment before the end of the join
   agnocast_area_header& header = area_->header();
   const std::uint64_t used_bytes = heap->used_bytes();
