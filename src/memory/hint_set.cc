@@ -97,7 +97,8 @@ bool HintSet::collect() noexcept
     if (load_seq_cst(shared) == 0) continue;
     for (std::uint64_t bits = exchange_seq_cst(shared, std::uint64_t{0}); bits != 0;
          bits &= bits - 1) {
-      Candidate* const candidate = word->candidates[std::countr_zero(bits)];
+      Candidate* const candidate =
+        word->candidates[static_cast<std::size_t>(std::countr_zero(bits))];
       if (candidate != nullptr) list(*candidate);
     }
   }

@@ -81,7 +81,7 @@ TEST(RetiredMessages, MakesNothingOfHoldsThatAHostileReaderInvents)
     {"in the gaps", [](std::uint64_t i) { return base + 16 * i + 1; }},
     {"the same", [](std::uint64_t) { return base + 16 * 1000 + 3; }},
   };
-  for (const std::uint64_t step : {1, 2, 16}) {
+  for (const std::uint64_t step : {1U, 2U, 16U}) {
     for (const Invented& invented : all_invented) {
       if (step == 1 && invented.hold(1) > base && invented.hold(1) < base + 0x100000) continue;
       SCOPED_TRACE(std::string(invented.what) + ", each " + std::to_string(step));

@@ -197,7 +197,7 @@ TEST(Ring, GrowsWithAllThatWasPublishedAndRetiredWhileTheMemoryWasMade)
     ASSERT_EQ(ring.live_count(), live);
     ASSERT_EQ(ring.capacity(), growth->capacity());
     ASSERT_EQ(ring.bytes_before(ring.head() + 1), kept_bytes);
-    for (const std::uint64_t more : {0, 1, 50}) {
+    for (const std::uint64_t more : {0U, 1U, 50U}) {
       work(more);
       ASSERT_EQ(ring.audit(), nullptr) << ring.audit();
       const std::uint64_t entries = ring.capacity() + 1;
