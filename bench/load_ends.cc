@@ -45,7 +45,7 @@ LoadFigures measure_joiner(bool smoke)
   await_ready(*page, 1);
   usleep(smoke ? 1'000 : 200'000);
   figures.with = join_cost_ns(*page);
-  page->quit.store(1);
+  tell_to_quit(*page);
   big.join();
   return figures;
 }
@@ -79,7 +79,7 @@ LoadFigures measure_end(bool smoke)
   sender.join();
   const std::uint64_t end_ns = now_ns();
   subscriber.signal(SIGCONT);
-  page->quit.store(1);
+  tell_to_quit(*page);
   subscriber.join();
   return {static_cast<double>(end_ns - page->numbers[0].load()), 0};
 }

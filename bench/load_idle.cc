@@ -41,7 +41,7 @@ LoadFigures measure_idle(std::uint32_t count, bool smoke)
   const double before_ns = used_ns();
   usleep(smoke ? 100'000 : 4'000'000);
   const double part = (used_ns() - before_ns) / static_cast<double>(now_ns() - begin_ns);
-  page->quit.store(1);
+  tell_to_quit(*page);
   for (Role& role : roles) role.join();
   return {part, 0};
 }
@@ -121,7 +121,7 @@ LoadFigures measure_deep_reader(bool smoke)
     page->numbers[1].store(agnocast::shared_heap_statistics().peak_bytes);
   });
   sender.join();
-  page->quit.store(1);
+  tell_to_quit(*page);
   reader.join();
   return {static_cast<double>(page->numbers[1].load()), 0};
 }

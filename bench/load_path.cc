@@ -84,7 +84,7 @@ LoadFigures measure_held(bool smoke)
     }
   });
   sender.join();
-  page->quit.store(1);
+  tell_to_quit(*page);
   reader.join();
   return {quantile(page->samples(1), 0.5), quantile(page->samples(0), 0.5)};
 }
@@ -125,7 +125,7 @@ LoadFigures measure_newcomers(bool smoke)
       }
     }
   }
-  page->quit.store(1);
+  tell_to_quit(*page);
   sender.join();
   return {quantile(page->samples(1), 0.99), quantile(page->samples(0), 0.99)};
 }
@@ -175,7 +175,7 @@ LoadFigures measure_many_members(bool smoke)
     }
   });
   sender.join();
-  page->quit.store(1);
+  tell_to_quit(*page);
   one.join();
   many.join();
   return {quantile(page->samples(1), 0.5), quantile(page->samples(0), 0.5)};

@@ -76,5 +76,6 @@ void await_ready(const LoadPage& page, std::uint32_t count);
 /// Sleeps until the driver says so; ends the process quietly if it never does.
 void await_go(const LoadPage& page);
 void await_quit(const LoadPage& page);
+void tell_to_quit(LoadPage& page);
 
 }  // namespace bench

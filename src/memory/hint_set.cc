@@ -25,14 +25,16 @@ std::uint32_t HintSet::reserve()
     ++without_hint_;
     return 0u;
   };
-  if (without_hint_ < without_hint_max) return none();
+  if (without_hint_ < without_hint_max_) return none();
   auto place =
     std::find_if(words_.begin(), words_.end(), [](const auto& word) { return ~word->taken != 0; });
   if (place == words_.end()) {
     words_.reserve(words_.size() + 1);
+    indices_.reserve(words_.size() + 1);
     auto word = std::make_unique<Word>();
     word->index = area_.take_hint_word();
     if (word->index == AGNOCAST_HINT_WORDS) return none();
+    indices_.push_back(word->index);
     words_.push_back(std::move(word));
     place = words_.end() - 1;
   }
@@ -54,6 +56,7 @@ void HintSet::give_back(std::uint32_t hint) noexcept
   word.taken &= ~(std::uint64_t{1} << (hint - 1) % AGNOCAST_HINTS_IN_WORD);
   if (word.taken != 0) return;
   area_.give_back_hint_word(word.index);
+  std::erase(indices_, word.index);
   std::erase_if(words_, [&](const auto& other) { return other.get() == &word; });
 }
 
@@ -91,14 +94,14 @@ bool HintSet::collect() noexcept
     list_all_at_ns_ = area_.look_again_at(-1);
     list_all();
   }
-  for (const auto& word : words_) {
-    std::uint64_t& shared = area_.doorbell().hints[word->index];
+  for (std::size_t i = 0; i < indices_.size(); ++i) {
+    std::uint64_t& shared = area_.doorbell().hints[indices_[i]];
     // (D) of the sleep race, where hints are; pairs with leave_hint(), as the exchange does.
     if (load_seq_cst(shared) == 0) continue;
     for (std::uint64_t bits = exchange_seq_cst(shared, std::uint64_t{0}); bits != 0;
          bits &= bits - 1) {
       Candidate* const candidate =
-        word->candidates[static_cast<std::size_t>(std::countr_zero(bits))];
+        words_[i]->candidates[static_cast<std::size_t>(std::countr_zero(bits))];
       if (candidate != nullptr) list(*candidate);
     }
   }
@@ -123,6 +126,7 @@ void HintSet::clear() noexcept
 {
   for (const auto& word : words_) area_.give_back_hint_word(word->index);
   words_.clear();
+  indices_.clear();
   listed_.clear();
   reserved_ = without_hint_ = 0;
 }

@@ -38,9 +38,11 @@ struct Candidate
 class HintSet
 {
  public:
-  static constexpr std::size_t without_hint_max = 8;
-
-  explicit HintSet(Area& area) noexcept : area_(area) {}
+  /// \p without_hint_max so many are looked at each time.
+  HintSet(Area& area, std::size_t without_hint_max) noexcept
+    : area_(area), without_hint_max_(without_hint_max)
+  {
+  }
   HintSet(const HintSet&) = delete;
   HintSet& operator=(const HintSet&) = delete;
 
@@ -110,7 +112,9 @@ class HintSet
   void list(Candidate& candidate) noexcept;
 
   Area& area_;
+  const std::size_t without_hint_max_;
   std::vector<std::unique_ptr<Word>> words_;
+  std::vector<std::uint32_t> indices_;  ///< of words_: all that a look without a hint reads
   /// Has room for all that were reserved.
   std::vector<Candidate*> listed_;
   std::size_t reserved_ = 0;

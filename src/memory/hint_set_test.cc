@@ -19,7 +19,7 @@
 namespace agnocast::internal {
 namespace {
 
-constexpr std::size_t without = HintSet::without_hint_max;
+constexpr std::size_t without = 8;
 
 /// Has something new if `head` is beyond `read`, as a ring has.
 struct Source : Candidate
@@ -75,7 +75,7 @@ class Hints : public testing::Test
   }
 
   inline static TestArea area;  // one can be had in a process
-  HintSet set{*area};
+  HintSet set{*area, without};
   std::vector<std::unique_ptr<Source>> sources;
 };
 
@@ -147,7 +147,7 @@ TEST_F(Hints, AreGivenAgainAndTheirWordsGoBack)
 
 TEST_F(Hints, WhoGetsNoneIsAlwaysListed)
 {
-  HintSet greedy(*area);
+  HintSet greedy(*area, without);
   std::vector<Source> others(AGNOCAST_HINTS + without + 1);
   for (Source& source : others) {
     source.hint = greedy.reserve();

@@ -12,6 +12,9 @@ namespace agnocast::internal {
 
 namespace {
 
+// Of its publishers. Those of so few share no more lines with the reader than they must.
+constexpr std::size_t looked_at_each_time = 8;
+
 Connection& connection_of(Candidate* candidate) noexcept
 {
   return *static_cast<Connection*>(candidate);
@@ -25,7 +28,7 @@ SubscriptionCore::SubscriptionCore(Context& context, EndpointRequest endpoint,
     endpoint_(std::move(endpoint)),
     epoch_(current_epoch()),
     hold_limit_(hold_limit),
-    hints_(*context.area)
+    hints_(*context.area, looked_at_each_time)
 {
 }
 

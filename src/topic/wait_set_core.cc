@@ -12,8 +12,16 @@
 
 namespace agnocast::internal {
 
+namespace {
+
+// Of its subscriptions. To look at one that was not used since the last sleep takes about as long
+// as ten hints.
+constexpr std::size_t looked_at_each_time = 1;
+
+}  // namespace
+
 WaitSetCore::WaitSetCore(Context& context)
-  : context_(context), epoch_(current_epoch()), hints_(*context.area)
+  : context_(context), epoch_(current_epoch()), hints_(*context.area, looked_at_each_time)
 {
 }
 
