@@ -5,6 +5,7 @@ foreach(test allocation_family audit callback_safety closing control_part delive
   agnocast_process_test(${test}_test process/${test}_test.cc)
 endforeach()
 target_compile_options(large_message_test PRIVATE -O0)
+set_target_properties(large_message_test PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
 if(AGNOCAST_SANITIZE MATCHES address)
   agnocast_process_test(poison_test sanitizers/poison_test.cc)
 endif()

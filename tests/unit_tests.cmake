@@ -22,6 +22,7 @@ agnocast_unit_test(types_test ${src}/types/type_description_test.cc
 agnocast_unit_test(memory_test ${src}/memory/control_space_test.cc ${src}/memory/hint_set_test.cc)
 agnocast_unit_test(short_lock_test ${src}/os/short_lock_test.cc)
 agnocast_unit_test(names_test ${src}/node/names_test.cc)
-agnocast_unit_test(topic_test ${src}/topic/ring_test.cc ${src}/topic/retired_messages_test.cc)
+agnocast_unit_test(topic_test ${src}/topic/ring_test.cc ${src}/topic/retired_messages_test.cc
+                   ${src}/topic/look_request_test.cc)
 agnocast_unit_test(callback_gate_test ${src}/node/callback_gate_test.cc)
 agnocast_unit_test(workers_test ${src}/runtime/workers_test.cc)

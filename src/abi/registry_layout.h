@@ -9,23 +9,25 @@
  * Invariants
  * 1. A record counts if and only if its state word is AGNOCAST_LIVE and its index is below the
  *    table's high-water mark. The body of a live record does not change, but for a topic's
- *    generation and an endpoint's depth.
+ *    generations and an endpoint's depth.
  *    A process that is JOINING keeps its slot and its names; it counts for nobody else. Its body
  * does not change either, and its state only to LIVE or FREE.
  * 2. Ids (of processes and endpoints) are handed out once and never again.
  * 3. A live endpoint names a live process by index and id, and a live topic by index.
  * 4. A topic is live if and only if a live endpoint names it.
- * 5. A topic's generation changes whenever an endpoint of the topic comes, goes or changes; it is
- *    never set back, also when the index is given to another topic.
+ * 5. A topic has a generation for its publishers and one for its subscriptions. It changes whenever
+ *    an endpoint of that kind comes, goes or changes, and is never set back, also when the index is
+ *    given to another topic.
  *
  * Ordering: the writer stores a body before its state word, the state word before the high-water
- * mark, and that before the topic's generation; a full fence follows the last store.
+ * mark, and that before the topic's generation of its kind; a full fence follows the last store.
  *
  * If the writer dies half-way: before the state word, the record is still free and will be written
  * anew; between state word and high-water mark, the record is out of sight and its index is the
  * next to be given out; before the generation, the topic's other ends learn of it at the next
- * change or when the dead process is removed. An endpoint's record that was freed keeps its body:
- * who removes its process, or uses the record again, advances that topic's generation once more.
+ * change or when the dead process is removed. An endpoint's record that was freed keeps its body,
+ * and its process until the generation was advanced: who removes the process, or uses the record
+ * again, advances it otherwise.
  */
 #ifndef AGNOCAST_ABI_REGISTRY_LAYOUT_H
 #define AGNOCAST_ABI_REGISTRY_LAYOUT_H
@@ -88,11 +90,12 @@ struct agnocast_topic_record
 {
   uint32_t state;
   uint32_t reserved0;
-  uint64_t generation;
+  uint64_t publishers_generation;
   uint64_t type_bytes;
   uint64_t type_alignment;
   uint64_t type_hash; /* of the type's description */
-  uint64_t reserved[3];
+  uint64_t subscriptions_generation;
+  uint64_t reserved[2];
   char name[AGNOCAST_NAME_BYTES];
   char type_name[AGNOCAST_NAME_BYTES];
 };

@@ -23,7 +23,7 @@
 
 /* Raised with every change of a layout in this folder; processes of different versions refuse
  * each other. */
-#define AGNOCAST_ABI_VERSION 5u
+#define AGNOCAST_ABI_VERSION 6u
 
 /* Bytes of a topic, type or node name, with the terminating zero. */
 #define AGNOCAST_NAME_BYTES 256u

@@ -144,10 +144,19 @@ static enum agnocast_ledger_status advance_generation(struct agnocast_ledger* le
                  load64(&registry_of(ledger)->header.generation) + 1);
 }
 
-static enum agnocast_ledger_status advance_topic(struct agnocast_ledger* ledger, uint32_t topic)
+/* An endpoint of that kind has come, gone or changed. */
+static enum agnocast_ledger_status advance_topic(struct agnocast_ledger* ledger, uint32_t topic,
+                                                 uint32_t kind)
 {
-  return store64(ledger, topic_offset(topic) + OFFSET_OF(struct agnocast_topic_record, generation),
-                 load64(&registry_of(ledger)->topics[topic].generation) + 1);
+  const struct agnocast_topic_record* record = &registry_of(ledger)->topics[topic];
+  const int is_publisher = kind == AGNOCAST_PUBLISHER;
+
+  return store64(
+    ledger,
+    topic_offset(topic) + (is_publisher
+                             ? OFFSET_OF(struct agnocast_topic_record, publishers_generation)
+                             : OFFSET_OF(struct agnocast_topic_record, subscriptions_generation)),
+    load64(is_publisher ? &record->publishers_generation : &record->subscriptions_generation) + 1);
 }
 
 enum agnocast_ledger_status agnocast_ledger_check(const struct agnocast_ledger* ledger)
@@ -272,6 +281,19 @@ static int topic_in_use(const registry_t* registry, uint32_t topic)
   return 0;
 }
 
+/* The topic's other ends learn that the endpoint of this freed record is gone. Who freed it may
+ * have died before that; so it names its process until they were told. */
+static enum agnocast_ledger_status tell_topic_of(struct agnocast_ledger* ledger, uint32_t index)
+{
+  const struct agnocast_endpoint_record* endpoint = &registry_of(ledger)->endpoints[index];
+  const uint32_t topic = load32(&endpoint->topic);
+
+  if (load64(&endpoint->process_id) == 0) return AGNOCAST_LEDGER_OK;
+  if (topic < AGNOCAST_TOPIC_CAPACITY) TRY(advance_topic(ledger, topic, load32(&endpoint->kind)));
+  return store64(
+    ledger, endpoint_offset(index) + OFFSET_OF(struct agnocast_endpoint_record, process_id), 0);
+}
+
 static enum agnocast_ledger_status drop_endpoint(struct agnocast_ledger* ledger, uint32_t index)
 {
   const registry_t* registry = registry_of(ledger);
@@ -279,21 +301,11 @@ static enum agnocast_ledger_status drop_endpoint(struct agnocast_ledger* ledger,
 
   TRY(store32(ledger, endpoint_offset(index) + OFFSET_OF(struct agnocast_endpoint_record, state),
               AGNOCAST_FREE));
-  if (topic >= AGNOCAST_TOPIC_CAPACITY)
-    return AGNOCAST_LEDGER_OK; /* the record was garbage; freeing it was all there was to do */
-  if (!topic_in_use(registry, topic))
+  /* If the record was garbage, freeing it is all there is to do. */
+  if (topic < AGNOCAST_TOPIC_CAPACITY && !topic_in_use(registry, topic))
     TRY(store32(ledger, topic_offset(topic) + OFFSET_OF(struct agnocast_topic_record, state),
                 AGNOCAST_FREE));
-  return advance_topic(ledger, topic);
-}
-
-/* Who freed this record may have died before the topic's other ends were told: told now, while the
- * record still says which topic it was. */
-static enum agnocast_ledger_status tell_topic_of(struct agnocast_ledger* ledger, uint32_t index)
-{
-  const uint32_t topic = load32(&registry_of(ledger)->endpoints[index].topic);
-
-  return topic < AGNOCAST_TOPIC_CAPACITY ? advance_topic(ledger, topic) : AGNOCAST_LEDGER_OK;
+  return tell_topic_of(ledger, index);
 }
 
 /* A cleaner that died half-way may have freed the endpoints and not their topics. */
@@ -307,7 +319,8 @@ static enum agnocast_ledger_status drop_unused_topics(struct agnocast_ledger* le
     if (load32(&registry->topics[i].state) == AGNOCAST_LIVE && !topic_in_use(registry, i)) {
       TRY(store32(ledger, topic_offset(i) + OFFSET_OF(struct agnocast_topic_record, state),
                   AGNOCAST_FREE));
-      TRY(advance_topic(ledger, i));
+      TRY(advance_topic(ledger, i, AGNOCAST_PUBLISHER));
+      TRY(advance_topic(ledger, i, AGNOCAST_SUBSCRIPTION));
     }
   }
   return AGNOCAST_LEDGER_OK;
@@ -365,7 +378,8 @@ static enum agnocast_ledger_status make_topic(struct agnocast_ledger* ledger,
 
   while (index < end && load32(&registry->topics[index].state) == AGNOCAST_LIVE) index++;
   if (index == AGNOCAST_TOPIC_CAPACITY) return AGNOCAST_LEDGER_NO_TOPIC_SLOT;
-  record.generation = load64(&registry->topics[index].generation) + 1;
+  record.publishers_generation = load64(&registry->topics[index].publishers_generation) + 1;
+  record.subscriptions_generation = load64(&registry->topics[index].subscriptions_generation) + 1;
   record.type_bytes = endpoint->type_bytes;
   record.type_alignment = endpoint->type_alignment;
   record.type_hash = endpoint->type_hash;
@@ -445,7 +459,7 @@ enum agnocast_ledger_status agnocast_ledger_add_endpoint(
   if (index == end) TRY(store32(ledger, HEADER_OFFSET(endpoints_end), end + 1));
   added->index = index;
   added->id = record.id;
-  TRY(advance_topic(ledger, added->topic));
+  TRY(advance_topic(ledger, added->topic, endpoint->kind));
   return advance_generation(ledger);
 }
 
@@ -467,7 +481,7 @@ enum agnocast_ledger_status agnocast_ledger_close_endpoint(struct agnocast_ledge
   if (topic >= AGNOCAST_TOPIC_CAPACITY) return AGNOCAST_LEDGER_CORRUPT;
   TRY(store32(ledger, endpoint_offset(endpoint) + OFFSET_OF(struct agnocast_endpoint_record, depth),
               0));
-  TRY(advance_topic(ledger, topic));
+  TRY(advance_topic(ledger, topic, load32(&registry->endpoints[endpoint].kind)));
   return advance_generation(ledger);
 }
 

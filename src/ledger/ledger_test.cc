@@ -10,6 +10,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -61,10 +62,11 @@ class Pages
 
   agnocast_ledger_status add_endpoint(const agnocast_ledger_added& process,
                                       const std::string& topic, std::uint64_t type,
-                                      agnocast_ledger_added& added)
+                                      agnocast_ledger_added& added,
+                                      std::uint32_t kind = AGNOCAST_PUBLISHER)
   {
     agnocast_ledger_endpoint endpoint = {};
-    endpoint.kind = AGNOCAST_PUBLISHER;
+    endpoint.kind = kind;
     endpoint.process = process.index;
     endpoint.process_id = process.id;
     endpoint.depth = 1;
@@ -173,13 +175,68 @@ TEST(Ledger, IdsAndGenerationsOnlyGrow)
     ASSERT_EQ(pages.add_endpoint(process, "/t", static_cast<std::uint64_t>(i), added),
               AGNOCAST_LEDGER_OK);
     EXPECT_GT(added.id, last_id);
-    EXPECT_GT(pages.registry->topics[added.topic].generation, last_generation);
+    EXPECT_GT(pages.registry->topics[added.topic].publishers_generation, last_generation);
     last_id = added.id;
-    last_generation = pages.registry->topics[added.topic].generation;
+    last_generation = pages.registry->topics[added.topic].publishers_generation;
     ASSERT_EQ(agnocast_ledger_remove_endpoint(&pages.ledger, added.index, added.id),
               AGNOCAST_LEDGER_OK);
-    EXPECT_GT(pages.registry->topics[added.topic].generation, last_generation);
+    EXPECT_GT(pages.registry->topics[added.topic].publishers_generation, last_generation);
   }
+}
+
+TEST(Ledger, EachKindOfEndpointChangesItsOwnGeneration)
+{
+  Pages pages;
+  pages.init();
+  const auto process = pages.add_process();
+  agnocast_ledger_added publisher = {};
+  agnocast_ledger_added subscription = {};
+  ASSERT_EQ(pages.add_endpoint(process, "/t", 1, publisher), AGNOCAST_LEDGER_OK);
+  const agnocast_topic_record& topic = pages.registry->topics[publisher.topic];
+  const auto generations = [&] {
+    return std::pair(topic.publishers_generation, topic.subscriptions_generation);
+  };
+  const auto first = generations();
+  ASSERT_EQ(pages.add_endpoint(process, "/t", 1, subscription, AGNOCAST_SUBSCRIPTION),
+            AGNOCAST_LEDGER_OK);
+  const auto added = generations();
+  EXPECT_EQ(added.first, first.first);
+  EXPECT_GT(added.second, first.second);
+  ASSERT_EQ(agnocast_ledger_close_endpoint(&pages.ledger, subscription.index, subscription.id),
+            AGNOCAST_LEDGER_OK);
+  const auto closed = generations();
+  EXPECT_EQ(closed.first, first.first);
+  EXPECT_GT(closed.second, added.second);
+  ASSERT_EQ(agnocast_ledger_remove_endpoint(&pages.ledger, subscription.index, subscription.id),
+            AGNOCAST_LEDGER_OK);
+  const auto removed = generations();
+  EXPECT_EQ(removed.first, first.first);
+  EXPECT_GT(removed.second, closed.second);
+  ASSERT_EQ(agnocast_ledger_remove_endpoint(&pages.ledger, publisher.index, publisher.id),
+            AGNOCAST_LEDGER_OK);
+  EXPECT_GT(generations().first, first.first);
+  EXPECT_EQ(generations().second, removed.second);
+}
+
+TEST(Ledger, ARemovalIsToldOnce)
+{
+  Pages pages;
+  pages.init();
+  const auto process = pages.add_process();
+  const auto other = pages.add_process();
+  agnocast_ledger_added gone = {};
+  agnocast_ledger_added kept = {};
+  agnocast_ledger_added next = {};
+  ASSERT_EQ(pages.add_endpoint(process, "/t", 1, gone), AGNOCAST_LEDGER_OK);
+  ASSERT_EQ(pages.add_endpoint(other, "/t", 1, kept), AGNOCAST_LEDGER_OK);
+  ASSERT_EQ(agnocast_ledger_remove_endpoint(&pages.ledger, gone.index, gone.id),
+            AGNOCAST_LEDGER_OK);
+  const std::uint64_t told = pages.registry->topics[gone.topic].publishers_generation;
+  ASSERT_EQ(agnocast_ledger_remove_process(&pages.ledger, process.index, process.id),
+            AGNOCAST_LEDGER_OK);
+  ASSERT_EQ(pages.add_endpoint(other, "/another", 1, next), AGNOCAST_LEDGER_OK);
+  ASSERT_EQ(next.index, gone.index);
+  EXPECT_EQ(pages.registry->topics[gone.topic].publishers_generation, told);
 }
 
 TEST(Ledger, ARemovalThatWasCutShortIsToldWhenTheProcessIsRemoved)
@@ -192,16 +249,16 @@ TEST(Ledger, ARemovalThatWasCutShortIsToldWhenTheProcessIsRemoved)
   agnocast_ledger_added kept = {};
   ASSERT_EQ(pages.add_endpoint(dying, "/t", 1, lost), AGNOCAST_LEDGER_OK);
   ASSERT_EQ(pages.add_endpoint(other, "/t", 1, kept), AGNOCAST_LEDGER_OK);
-  const std::uint64_t seen = pages.registry->topics[lost.topic].generation;
+  const std::uint64_t seen = pages.registry->topics[lost.topic].publishers_generation;
   pages.stores_left = 1;  // the state word, and no more
   ASSERT_EQ(agnocast_ledger_remove_process(&pages.ledger, dying.index, dying.id),
             AGNOCAST_LEDGER_STORE_FAILED);
   ASSERT_EQ(pages.registry->endpoints[lost.index].state, AGNOCAST_FREE);
-  ASSERT_EQ(pages.registry->topics[lost.topic].generation, seen);
+  ASSERT_EQ(pages.registry->topics[lost.topic].publishers_generation, seen);
   pages.stores_left = -1;
   ASSERT_EQ(agnocast_ledger_remove_process(&pages.ledger, dying.index, dying.id),
             AGNOCAST_LEDGER_OK);
-  EXPECT_GT(pages.registry->topics[lost.topic].generation, seen);
+  EXPECT_GT(pages.registry->topics[lost.topic].publishers_generation, seen);
 }
 
 TEST(Ledger, ARemovalThatWasCutShortIsToldBeforeItsRecordIsUsedAgain)
@@ -215,14 +272,14 @@ TEST(Ledger, ARemovalThatWasCutShortIsToldBeforeItsRecordIsUsedAgain)
   agnocast_ledger_added next = {};
   ASSERT_EQ(pages.add_endpoint(dying, "/t", 1, lost), AGNOCAST_LEDGER_OK);
   ASSERT_EQ(pages.add_endpoint(other, "/t", 1, kept), AGNOCAST_LEDGER_OK);
-  const std::uint64_t seen = pages.registry->topics[lost.topic].generation;
+  const std::uint64_t seen = pages.registry->topics[lost.topic].publishers_generation;
   pages.stores_left = 1;
   ASSERT_EQ(agnocast_ledger_remove_endpoint(&pages.ledger, lost.index, lost.id),
             AGNOCAST_LEDGER_STORE_FAILED);
   pages.stores_left = -1;
   ASSERT_EQ(pages.add_endpoint(other, "/another", 1, next), AGNOCAST_LEDGER_OK);
   ASSERT_EQ(next.index, lost.index);
-  EXPECT_GT(pages.registry->topics[lost.topic].generation, seen);
+  EXPECT_GT(pages.registry->topics[lost.topic].publishers_generation, seen);
 }
 
 TEST(Ledger, NobodyCanRemoveWhatIsNotThereOrOfAnotherId)

@@ -61,7 +61,7 @@ QoS PublisherBase::qos() const noexcept
 }
 std::uint64_t PublisherBase::id() const noexcept
 {
-  return core_->id();
+  return core_->ticket().id;
 }
 std::size_t PublisherBase::subscription_count() const
 {

@@ -45,10 +45,13 @@ class PagedRegistry : public Registry
   {
     return pages_.find_topic(name);
   }
-  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic) const override
+  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t topic,
+                                                      agnocast_endpoint_kind kind) const override
   {
     AGNOCAST_CHECK(topic < AGNOCAST_TOPIC_CAPACITY);
-    return &pages_.raw()->topics[topic].generation;
+    const agnocast_topic_record& record = pages_.raw()->topics[topic];
+    return kind == AGNOCAST_PUBLISHER ? &record.publishers_generation
+                                      : &record.subscriptions_generation;
   }
   [[nodiscard]] std::vector<EndpointView> endpoints(std::uint32_t topic,
                                                     agnocast_endpoint_kind kind) const override

@@ -120,8 +120,10 @@ class Registry
 
   /// The index of a topic that has endpoints.
   [[nodiscard]] virtual std::optional<std::uint32_t> find_topic(std::string_view name) const = 0;
-  /// Changes whenever an endpoint of the topic comes, goes or changes. Stays where it is.
-  [[nodiscard]] virtual const std::uint64_t* topic_generation(std::uint32_t topic) const = 0;
+  /// Changes whenever an endpoint of that kind comes to the topic, goes or changes. Stays where it
+  /// is.
+  [[nodiscard]] virtual const std::uint64_t* topic_generation(
+    std::uint32_t topic, agnocast_endpoint_kind kind) const = 0;
   [[nodiscard]] virtual std::vector<EndpointView> endpoints(std::uint32_t topic,
                                                             agnocast_endpoint_kind kind) const = 0;
 };

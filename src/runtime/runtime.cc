@@ -238,6 +238,10 @@ Status Runtime::enter_registry()
   context_.area = area_.get();
   context_.clock_offset_ns = os::monotonic_offset_ns();
   context_.poke = []() noexcept { instance().control_thread_.poke(); };
+  context_.announce_departure = [](const EndpointTicket& endpoint,
+                                   agnocast_endpoint_kind to) noexcept {
+    instance().announce_departure(endpoint, to);
+  };
   context_.reclaim_all = []() noexcept { instance().reclaim_all(); };
   AGNOCAST_FAILPOINT("join.made");
   return registry_->finish_join(*ticket);
@@ -303,12 +307,19 @@ void Runtime::leave()
   if (!joined_.load(std::memory_order_relaxed)) return;
   for (const auto& publisher : publishers()) publisher->wait_for_last_readers();
   leaving_ = true;
+  std::set<std::string> others;
+  try {
+    others = processes_at_other_ends();
+  } catch (const std::bad_alloc&) {
+    // They find out.
+  }
   AGNOCAST_FAILPOINT("leave.begin");
   os::unlink_queue(queue_name(area_->process()));
   AGNOCAST_FAILPOINT("leave.queue_unlinked");
   area_->unlink();
   registry_->remove_process(context_.ticket);
   AGNOCAST_FAILPOINT("leave.unregistered");
+  send_announcements(others, {});
   control_thread_.park();
 }
 
@@ -362,34 +373,71 @@ void Runtime::introduce(PublisherCore& publisher)
   publisher.prepare_if_changed();
   // Those of this process need no announcement.
   for (const auto& subscription : subscriptions()) {
-    if (subscription->topic() == publisher.topic()) subscription->prepare_if_changed();
+    if (subscription->ticket().topic == publisher.ticket().topic)
+      subscription->prepare_if_changed();
   }
-  announce(publisher.id(), publisher.topic(), AGNOCAST_SUBSCRIPTION);
+  announce(publisher.ticket(), AGNOCAST_SUBSCRIPTION);
   control_thread_.poke();
   publisher.wait_for_readers();
 }
 
-// To the other ends of a topic: so that they know of the endpoint before the first message.
-void Runtime::announce(std::uint64_t endpoint, std::uint32_t topic, agnocast_endpoint_kind to)
+// A process without a queue, or with a full one, learns from the generation.
+void Runtime::send_announcements(const std::set<std::string>& processes,
+                                 const EndpointTicket& endpoint) const
 {
   agnocast_announcement announcement = {};
   announcement.magic = AGNOCAST_ANNOUNCEMENT_MAGIC;
-  announcement.endpoint_id = endpoint;
+  announcement.endpoint_id = endpoint.id;
   announcement.process_id = context_.ticket.id;
   announcement.area_address = reinterpret_cast<std::uintptr_t>(area_->base());
   announcement.area_bytes = area_->header().slot_bytes;
   announcement.slot = area_->slot();
-  announcement.topic = topic;
-  std::vector<std::uint64_t> told = {context_.ticket.id};
-  for (const EndpointView& view : registry_->endpoints(topic, to)) {
-    const PeerIdentity& process = view.process;
-    if (std::find(told.begin(), told.end(), process.process_id) != told.end()) continue;
-    told.push_back(process.process_id);
-    // A process without a queue, or with a full one, learns from the generation.
+  announcement.topic = endpoint.topic;
+  for (const std::string& process : processes) {
     AGNOCAST_FAILPOINT("announce.before");
-    os::send_to_queue(queue_name(process.process), &announcement, sizeof announcement);
+    os::send_to_queue(queue_name(process), &announcement, sizeof announcement);
     AGNOCAST_FAILPOINT("announce.sent");
   }
+}
+
+// Other processes with ends of that kind.
+void Runtime::add_processes_of(std::uint32_t topic, agnocast_endpoint_kind kind,
+                               std::set<std::string>& processes) const
+{
+  for (const EndpointView& view : registry_->endpoints(topic, kind)) {
+    if (view.process.process_id != context_.ticket.id) processes.insert(view.process.process);
+  }
+}
+
+// To the other ends of its topic: so that they know of it before the first message.
+void Runtime::announce(const EndpointTicket& endpoint, agnocast_endpoint_kind to)
+{
+  std::set<std::string> processes;
+  add_processes_of(endpoint.topic, to, processes);
+  send_announcements(processes, endpoint);
+}
+
+// So that nobody has to find out on the message path.
+void Runtime::announce_departure(const EndpointTicket& endpoint, agnocast_endpoint_kind to) noexcept
+{
+  try {
+    announce(endpoint, to);
+  } catch (const std::bad_alloc&) {
+    // They find out.
+  }
+  control_thread_.poke();  // ends of our own
+}
+
+std::set<std::string> Runtime::processes_at_other_ends()
+{
+  std::set<std::string> processes;
+  for (const auto& publisher : publishers()) {
+    add_processes_of(publisher->ticket().topic, AGNOCAST_SUBSCRIPTION, processes);
+  }
+  for (const auto& subscription : subscriptions()) {
+    add_processes_of(subscription->ticket().topic, AGNOCAST_PUBLISHER, processes);
+  }
+  return processes;
 }
 
 Result<std::shared_ptr<SubscriptionCore>> Runtime::create_subscription(EndpointRequest endpoint,
@@ -405,9 +453,9 @@ Result<std::shared_ptr<SubscriptionCore>> Runtime::create_subscription(EndpointR
       subscriptions_.push_back(*core);
     }
     for (const auto& publisher : publishers()) {
-      if (publisher->topic() == (*core)->topic()) publisher->prepare_if_changed();
+      if (publisher->ticket().topic == (*core)->ticket().topic) publisher->prepare_if_changed();
     }
-    announce((*core)->id(), (*core)->topic(), AGNOCAST_PUBLISHER);
+    announce((*core)->ticket(), AGNOCAST_PUBLISHER);
   } catch (...) {
     (*core)->close();
     throw;

@@ -127,7 +127,13 @@ class Runtime
   void undo_join() noexcept;
   Result<std::shared_ptr<PublisherCore>> register_publisher(PublisherSetup setup);
   void introduce(PublisherCore& publisher);
-  void announce(std::uint64_t endpoint, std::uint32_t topic, agnocast_endpoint_kind to);
+  void announce(const EndpointTicket& endpoint, agnocast_endpoint_kind to);
+  void announce_departure(const EndpointTicket& endpoint, agnocast_endpoint_kind to) noexcept;
+  void add_processes_of(std::uint32_t topic, agnocast_endpoint_kind kind,
+                        std::set<std::string>& processes) const;
+  std::set<std::string> processes_at_other_ends();
+  void send_announcements(const std::set<std::string>& processes,
+                          const EndpointTicket& endpoint) const;
   void keep_destructor(void (*destroy)(void*, const void*));
 
   static void install_exit_handler();

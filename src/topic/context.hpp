@@ -38,6 +38,10 @@ struct Context
   std::int64_t clock_offset_ns = 0;
   /// Wakes the control thread: somebody came or went. No allocation, a few system calls.
   void (*poke)() noexcept = nullptr;
+  /// Tells the other ends of its topic that an endpoint is gone; a few system calls for each of
+  /// their processes.
+  void (*announce_departure)(const EndpointTicket& endpoint,
+                             agnocast_endpoint_kind to) noexcept = nullptr;
   /// Frees whatever this process keeps without need: the heap cannot grow. Runs destructors.
   void (*reclaim_all)() noexcept = nullptr;
 };

@@ -20,6 +20,8 @@ constexpr std::size_t retired_max = 16;
 // Entries of the ring beyond the depth: while they last, the list of readers can be brought up to
 // date by the control thread, and not by who publishes.
 constexpr std::uint64_t ring_slack = 32;
+// So many messages kept for want of a list are a reason to ask for it.
+constexpr std::uint64_t urgent_slack = 8;
 
 // Alone on its lines, so that two messages never share one.
 std::size_t message_alignment(std::uint64_t alignment)
@@ -74,7 +76,7 @@ Status PublisherCore::start()
   if (!ticket) return std::move(ticket.failure());
   ticket_ = *ticket;
   AGNOCAST_FAILPOINT("publisher.registered");
-  generation_ = context_.registry->topic_generation(ticket_.topic);
+  generation_ = context_.registry->topic_generation(ticket_.topic, AGNOCAST_SUBSCRIPTION);
   store_release(shared.publisher_id, ticket_.id);  // pairs with the load in connect()
   AGNOCAST_FAILPOINT("publisher.opened");
   return Nothing{};
@@ -128,7 +130,7 @@ PublishOutcome PublisherCore::publish(void* message, std::uint64_t owned_bytes)
     make_room_in_ring(lock);  // gives the lock back: what was waited for may have changed
   }
   const bool is_current = this->is_current();
-  if (!is_current) ask_for_readers();
+  if (!is_current) ask_for_readers(ring_->live_count() >= depth_ + urgent_slack);
   if (!is_current || retired_.is_full()) tell_live_max(~std::uint64_t{0});
   const std::uint64_t told_bytes = setup_.endpoint.type_bytes + owned_bytes;
   ring_->publish(message, static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns),
@@ -167,13 +169,11 @@ void PublisherCore::tell_live_max(std::uint64_t messages) noexcept
   store_relaxed(ring_->shared().live_max, messages);  // pairs with Connection::skip_beyond_depth
 }
 
-// Once for each generation: who publishes does not make a system call for it each time.
-void PublisherCore::ask_for_readers() noexcept
+void PublisherCore::ask_for_readers(bool is_urgent) noexcept
 {
-  const std::uint64_t generation = load_relaxed(*generation_);
-  if (asked_generation_ == generation) return;
-  asked_generation_ = generation;
-  if (context_.poke != nullptr) context_.poke();
+  if (context_.poke != nullptr && readers_request_.is_due(os::monotonic_ns(), is_urgent)) {
+    context_.poke();
+  }
 }
 
 void PublisherCore::prepare_if_changed()
@@ -246,6 +246,7 @@ void PublisherCore::take_over(std::unique_ptr<ReaderList>& list, Room& room)
   if (room.growth) ring_->grow(*room.growth);
   retired_.move_to(room.retired);
   readers_.swap(list);
+  readers_request_.done();
   depth_ = room.depth;
   look_who_needs_care();
   // A list that is out of date already lacks somebody, who may want what it would retire.
@@ -419,6 +420,9 @@ void PublisherCore::close() noexcept
   AGNOCAST_FAILPOINT("publisher.closing");
   context_.registry->remove_endpoint(ticket_);
   AGNOCAST_FAILPOINT("publisher.unregistered");
+  if (context_.announce_departure != nullptr) {
+    context_.announce_departure(ticket_, AGNOCAST_SUBSCRIPTION);
+  }
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;

@@ -62,6 +62,7 @@
 #include "base/log.hpp"
 #include "os/short_lock.hpp"
 #include "topic/context.hpp"
+#include "topic/look_request.hpp"
 #include "topic/reader_list.hpp"
 #include "topic/retired_messages.hpp"
 #include "topic/ring.hpp"
@@ -141,8 +142,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   [[nodiscard]] bool is_finished();
 
   [[nodiscard]] const EndpointRequest& endpoint() const noexcept { return setup_.endpoint; }
-  [[nodiscard]] std::uint64_t id() const noexcept { return ticket_.id; }
-  [[nodiscard]] std::uint32_t topic() const noexcept { return ticket_.topic; }
+  [[nodiscard]] const EndpointTicket& ticket() const noexcept { return ticket_; }
   [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] std::size_t retained_count();
   [[nodiscard]] std::size_t subscription_count() const;
@@ -164,7 +164,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   Status start();
   void count_use() noexcept;
   [[nodiscard]] bool is_current() const noexcept;
-  void ask_for_readers() noexcept;
+  void ask_for_readers(bool is_urgent) noexcept;
   void tell_live_max(std::uint64_t messages) noexcept;
   void prepare();
   /// What a list of readers needs, before it is in use.
@@ -225,10 +225,10 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   std::unique_ptr<Ring> ring_;
   RetiredMessages retired_;
   std::unique_ptr<ReaderList> readers_;
-  std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked for readers
-  std::uint64_t depth_ = 0;             ///< the newest so many are live, whoever has read them
-  std::uint64_t live_max_ = 0;          ///< as in the ring
-  std::size_t in_the_way_ = 0;          ///< place in the list of one that wanted the oldest message
+  LookRequest readers_request_;
+  std::uint64_t depth_ = 0;       ///< the newest so many are live, whoever has read them
+  std::uint64_t live_max_ = 0;    ///< as in the ring
+  std::size_t in_the_way_ = 0;    ///< place in the list of one that wanted the oldest message
   std::size_t used_at_pass_ = 0;  ///< of the heap when holds were looked at last, or less since
   std::size_t looked_at_ = 0;     ///< words of holds, in the last pass
   bool closed_ = false;

@@ -106,7 +106,8 @@ std::unique_ptr<ReaderList> ReaderList::make(Context& context, const Publisher& 
   auto list = std::make_unique<ReaderList>();
   // Before the records are read: what changes after this is seen at the next look. Pairs with the
   // fence after the registry's stores.
-  list->generation = load_seq_cst(*context.registry->topic_generation(publisher.topic));
+  list->generation =
+    load_seq_cst(*context.registry->topic_generation(publisher.topic, AGNOCAST_SUBSCRIPTION));
   for (const EndpointView& view :
        context.registry->endpoints(publisher.topic, AGNOCAST_SUBSCRIPTION)) {
     list->add(context, publisher, view, former, said);

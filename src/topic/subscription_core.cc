@@ -61,7 +61,7 @@ Status SubscriptionCore::start()
   ticket_ = *ticket;
   AGNOCAST_FAILPOINT("subscription.registered");
   store_release(shared_->subscription_id, ticket_.id);  // pairs with ReaderList::make
-  generation_ = context_.registry->topic_generation(ticket_.topic);
+  generation_ = context_.registry->topic_generation(ticket_.topic, AGNOCAST_PUBLISHER);
   prepare();
   {
     const std::lock_guard lock(mutex_);
@@ -93,13 +93,11 @@ bool SubscriptionCore::is_current() const
   return load_seq_cst(*generation_) == seen_generation_;
 }
 
-// Once for each generation, so that who polls does not make a system call for it each time.
 void SubscriptionCore::ask_for_publishers()
 {
-  const std::uint64_t generation = load_relaxed(*generation_);
-  if (asked_generation_ == generation) return;
-  asked_generation_ = generation;
-  if (context_.poke != nullptr) context_.poke();
+  if (context_.poke != nullptr && publishers_request_.is_due(os::monotonic_ns(), false)) {
+    context_.poke();
+  }
 }
 
 // Lists the publishers that have something, of those that have a hint. (Those without are always
@@ -337,9 +335,17 @@ void SubscriptionCore::close()
   if (held_count() != 0) {
     context_.registry->close_endpoint(ticket_);
     AGNOCAST_FAILPOINT("subscription.closed_holding");
+    announce_departure();
   }
   set_on_leave(nullptr);
   finish_if_done();
+}
+
+void SubscriptionCore::announce_departure() const noexcept
+{
+  if (context_.announce_departure != nullptr) {
+    context_.announce_departure(ticket_, AGNOCAST_PUBLISHER);
+  }
 }
 
 void SubscriptionCore::finish_if_done() noexcept
@@ -347,6 +353,7 @@ void SubscriptionCore::finish_if_done() noexcept
   if (!closed_.load() || held_count() != 0 || finished_.exchange(true)) return;
   context_.registry->remove_endpoint(ticket_);
   AGNOCAST_FAILPOINT("subscription.unregistered");
+  announce_departure();
   std::shared_ptr<SubscriptionCore> self;
   const std::lock_guard lock(mutex_);
   self.swap(self_);

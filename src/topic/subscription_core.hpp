@@ -23,6 +23,7 @@
 #include "os/short_lock.hpp"
 #include "topic/connection.hpp"
 #include "topic/context.hpp"
+#include "topic/look_request.hpp"
 
 namespace agnocast::internal {
 
@@ -108,8 +109,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void set_on_leave(std::function<void()> tell);
 
   [[nodiscard]] const EndpointRequest& endpoint() const noexcept { return endpoint_; }
-  [[nodiscard]] std::uint64_t id() const noexcept { return ticket_.id; }
-  [[nodiscard]] std::uint32_t topic() const noexcept { return ticket_.topic; }
+  [[nodiscard]] const EndpointTicket& ticket() const noexcept { return ticket_; }
   [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] std::uint32_t hold_limit() const noexcept { return hold_limit_; }
   [[nodiscard]] std::uint64_t lost_count() const noexcept
@@ -152,6 +152,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   [[nodiscard]] std::vector<std::uint64_t> known_publishers();
   [[nodiscard]] bool is_current() const;
   void ask_for_publishers();
+  void announce_departure() const noexcept;
   void wake_own() const noexcept;
   void skip_beyond_depth();
   void collect_hints_locked() noexcept;
@@ -193,7 +194,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   HintSet hints_;  ///< of connections_: who takes looks only at those that are listed
   std::vector<std::uint64_t> free_places_;  ///< those out of use; has room for all
   std::uint64_t seen_generation_ = 0;
-  std::uint64_t asked_generation_ = 0;  ///< for which the control thread was asked
+  LookRequest publishers_request_;
   struct Oldest
   {
     std::uint64_t stamp_ns;  ///< of the connection's next message

@@ -78,6 +78,7 @@ void SubscriptionCore::prepare_locked(Prepared& prepared)
     if (!closed_.load(std::memory_order_relaxed)) {
       take_over(prepared, views);
       seen_generation_ = generation;
+      publishers_request_.done();
     }
   } catch (...) {
     undo();

@@ -45,7 +45,8 @@ class FakeRegistry final : public Registry
   {
     return 0;
   }
-  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t) const override
+  [[nodiscard]] const std::uint64_t* topic_generation(std::uint32_t,
+                                                      agnocast_endpoint_kind) const override
   {
     return &generation;
   }

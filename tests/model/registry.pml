@@ -3,7 +3,7 @@
  * next to join and by a survivor; records and slots that are used again.
  *
  * Mirrors   agnocast_ledger_add_process, finish_process, add_endpoint, remove_endpoint, remove_process,
- *           drop_endpoint (src/ledger/ledger.c); UserRegistry::begin_join, finish_join, recover, recover_dead,
+ *           drop_endpoint, tell_topic_of (src/ledger/ledger.c); UserRegistry::begin_join, finish_join, recover, recover_dead,
  *           recover_joining (src/registry/user_registry*.cc); RegistryPages::endpoints, process (src/registry/pages.cc);
  *           prepare_if_changed of PublisherCore and SubscriptionCore (src/topic/). The record lock is
  *           the kernel's: it drops when its holder is killed, or closes a descriptor of that file (which
@@ -68,14 +68,30 @@ inline drop_lock()
 #define advance(topic) \
   if :: topic == 0 -> store(moved = 1) :: else fi
 
+/* the other ends learn that the endpoint of a freed record is gone, if they were not told yet */
+inline tell_topic_of(e)
+{
+  if
+  :: endpoints[e].process_id != 0 ->
+#ifdef BUG_TOLD_BEFORE_IT_IS
+    store(endpoints[e].process_id = 0);
+    advance(endpoints[e].topic)
+#else
+    advance(endpoints[e].topic);
+    store(endpoints[e].process_id = 0)
+#endif
+  :: else
+  fi
+}
+
 inline drop_endpoint(e)
 {
 #ifdef BUG_GENERATION_BEFORE_RECORD
-  advance(endpoints[e].topic);
+  tell_topic_of(e);
   store(endpoints[e].live = 0)
 #else
   store(endpoints[e].live = 0);
-  advance(endpoints[e].topic)
+  tell_topic_of(e)
 #endif
 }
 
@@ -93,7 +109,7 @@ inline remove_process(the_slot)
     if
     :: endpoints[e].process_id == removed && endpoints[e].live -> drop_endpoint(e)
 #ifndef BUG_HALF_REMOVED_IS_LEFT_SO
-    :: endpoints[e].process_id == removed && !endpoints[e].live -> advance(endpoints[e].topic)
+    :: endpoints[e].process_id == removed && !endpoints[e].live -> tell_topic_of(e)
 #endif
     :: else
     fi;
@@ -171,7 +187,7 @@ proctype joiner(byte me)
 #endif
 #ifndef BUG_RECORD_OVERWRITTEN_UNTOLD
   if
-  :: index < endpoints_end -> advance(endpoints[index].topic)
+  :: index < endpoints_end -> tell_topic_of(index)
   :: else
   fi;
 #endif
@@ -182,10 +198,16 @@ proctype joiner(byte me)
 #ifdef BUG_GENERATION_BEFORE_RECORD
   advance(topic_of[me]);
 #endif
-  store(endpoints[index].id = endpoint_id);
-  store(endpoints[index].topic = topic_of[me]);
-  store(endpoints[index].slot = slot);
-  store(endpoints[index].process_id = id);
+  if /* one copy of bytes, in whatever order */
+  :: store(endpoints[index].id = endpoint_id);
+    store(endpoints[index].topic = topic_of[me]);
+    store(endpoints[index].slot = slot);
+    store(endpoints[index].process_id = id)
+  :: store(endpoints[index].id = endpoint_id);
+    store(endpoints[index].process_id = id);
+    store(endpoints[index].slot = slot);
+    store(endpoints[index].topic = topic_of[me])
+  fi;
 #ifndef BUG_STATE_WORD_FIRST
   store(endpoints[index].live = 1);
 #endif
@@ -258,7 +280,7 @@ inline read_endpoints()
       fi;
 #endif
       atomic {
-        assert(id != 0 && owner_of[id] == owner_of[process]);
+        assert(id != 0 && owner_of[id] == owner_of[process] && topic_of[owner_of[id]] == 0);
         view[e] = id
       }
     :: else
