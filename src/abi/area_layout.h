@@ -170,7 +170,8 @@ static_assert(offsetof(struct agnocast_connection, holds) == AGNOCAST_HOLDS_OFFS
 #endif
 
 #define AGNOCAST_ANNOUNCEMENT_MAGIC 0x31434e4e41534741ull /* "AGSANNC1" */
-/* What a new endpoint puts into the queues of the processes at the other end of its topic. */
+/* What an endpoint that comes or goes puts into the queues of the processes at the other end of its
+ * topic; all 0 but the process's own when a process leaves. */
 struct agnocast_announcement
 {
   uint64_t magic;

@@ -144,19 +144,21 @@ static enum agnocast_ledger_status advance_generation(struct agnocast_ledger* le
                  load64(&registry_of(ledger)->header.generation) + 1);
 }
 
-/* An endpoint of that kind has come, gone or changed. */
+/* An endpoint of that kind has come, gone or changed. Of a kind that somebody has overwritten, it
+ * may have been either. */
 static enum agnocast_ledger_status advance_topic(struct agnocast_ledger* ledger, uint32_t topic,
                                                  uint32_t kind)
 {
   const struct agnocast_topic_record* record = &registry_of(ledger)->topics[topic];
-  const int is_publisher = kind == AGNOCAST_PUBLISHER;
 
+  if (kind != AGNOCAST_SUBSCRIPTION)
+    TRY(store64(
+      ledger, topic_offset(topic) + OFFSET_OF(struct agnocast_topic_record, publishers_generation),
+      load64(&record->publishers_generation) + 1));
+  if (kind == AGNOCAST_PUBLISHER) return AGNOCAST_LEDGER_OK;
   return store64(
-    ledger,
-    topic_offset(topic) + (is_publisher
-                             ? OFFSET_OF(struct agnocast_topic_record, publishers_generation)
-                             : OFFSET_OF(struct agnocast_topic_record, subscriptions_generation)),
-    load64(is_publisher ? &record->publishers_generation : &record->subscriptions_generation) + 1);
+    ledger, topic_offset(topic) + OFFSET_OF(struct agnocast_topic_record, subscriptions_generation),
+    load64(&record->subscriptions_generation) + 1);
 }
 
 enum agnocast_ledger_status agnocast_ledger_check(const struct agnocast_ledger* ledger)
@@ -288,7 +290,6 @@ static enum agnocast_ledger_status tell_topic_of(struct agnocast_ledger* ledger,
   const struct agnocast_endpoint_record* endpoint = &registry_of(ledger)->endpoints[index];
   const uint32_t topic = load32(&endpoint->topic);
 
-  if (load64(&endpoint->process_id) == 0) return AGNOCAST_LEDGER_OK;
   if (topic < AGNOCAST_TOPIC_CAPACITY) TRY(advance_topic(ledger, topic, load32(&endpoint->kind)));
   return store64(
     ledger, endpoint_offset(index) + OFFSET_OF(struct agnocast_endpoint_record, process_id), 0);
@@ -452,7 +453,8 @@ enum agnocast_ledger_status agnocast_ledger_add_endpoint(
   record.reliability = endpoint->reliability;
   record.durability = endpoint->durability;
   copy_name(record.node, endpoint->node, AGNOCAST_NAME_BYTES);
-  if (index < end) TRY(tell_topic_of(ledger, index));
+  if (index < end && load64(&registry->endpoints[index].process_id) != 0)
+    TRY(tell_topic_of(ledger, index));
   TRY(store(ledger, endpoint_offset(index), &record, sizeof(record)));
   TRY(store32(ledger, endpoint_offset(index) + OFFSET_OF(struct agnocast_endpoint_record, state),
               AGNOCAST_LIVE));

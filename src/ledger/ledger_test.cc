@@ -239,26 +239,36 @@ TEST(Ledger, ARemovalIsToldOnce)
   EXPECT_EQ(pages.registry->topics[gone.topic].publishers_generation, told);
 }
 
-TEST(Ledger, ARemovalThatWasCutShortIsToldWhenTheProcessIsRemoved)
+TEST(Ledger, ARemovalThatWasCutShortAnywhereIsToldWhenTheProcessIsRemoved)
 {
-  Pages pages;
-  pages.init();
-  const auto dying = pages.add_process();
-  const auto other = pages.add_process();
-  agnocast_ledger_added lost = {};
-  agnocast_ledger_added kept = {};
-  ASSERT_EQ(pages.add_endpoint(dying, "/t", 1, lost), AGNOCAST_LEDGER_OK);
-  ASSERT_EQ(pages.add_endpoint(other, "/t", 1, kept), AGNOCAST_LEDGER_OK);
-  const std::uint64_t seen = pages.registry->topics[lost.topic].publishers_generation;
-  pages.stores_left = 1;  // the state word, and no more
-  ASSERT_EQ(agnocast_ledger_remove_process(&pages.ledger, dying.index, dying.id),
-            AGNOCAST_LEDGER_STORE_FAILED);
-  ASSERT_EQ(pages.registry->endpoints[lost.index].state, AGNOCAST_FREE);
-  ASSERT_EQ(pages.registry->topics[lost.topic].publishers_generation, seen);
-  pages.stores_left = -1;
-  ASSERT_EQ(agnocast_ledger_remove_process(&pages.ledger, dying.index, dying.id),
-            AGNOCAST_LEDGER_OK);
-  EXPECT_GT(pages.registry->topics[lost.topic].publishers_generation, seen);
+  for (const std::uint32_t kind : {AGNOCAST_PUBLISHER, AGNOCAST_SUBSCRIPTION}) {
+    for (int stores = 0; stores < 6; ++stores) {
+      Pages pages;
+      pages.init();
+      const auto dying = pages.add_process();
+      const auto other = pages.add_process();
+      agnocast_ledger_added lost = {};
+      agnocast_ledger_added kept = {};
+      ASSERT_EQ(pages.add_endpoint(dying, "/t", 1, lost, kind), AGNOCAST_LEDGER_OK);
+      ASSERT_EQ(pages.add_endpoint(other, "/t", 1, kept), AGNOCAST_LEDGER_OK);
+      const agnocast_topic_record& topic = pages.registry->topics[lost.topic];
+      const auto generation = [&] {
+        return kind == AGNOCAST_PUBLISHER ? topic.publishers_generation
+                                          : topic.subscriptions_generation;
+      };
+      const std::uint64_t seen = generation();
+      pages.stores_left = stores;
+      static_cast<void>(agnocast_ledger_remove_process(&pages.ledger, dying.index, dying.id));
+      // Who looked before the record was freed looks again.
+      const bool is_freed = pages.registry->endpoints[lost.index].state == AGNOCAST_FREE;
+      const std::uint64_t looked = is_freed ? seen : generation();
+      EXPECT_EQ(is_freed, stores > 0);
+      pages.stores_left = -1;
+      static_cast<void>(agnocast_ledger_remove_process(&pages.ledger, dying.index, dying.id));
+      EXPECT_GT(generation(), looked) << "kind " << kind << ", cut after " << stores << " stores";
+      EXPECT_EQ(pages.registry->processes[dying.index].state, AGNOCAST_FREE);
+    }
+  }
 }
 
 TEST(Ledger, ARemovalThatWasCutShortIsToldBeforeItsRecordIsUsedAgain)

@@ -46,12 +46,13 @@ void NodeCore::add_callback(const std::shared_ptr<SubscriptionCore>& subscriptio
   auto spun = std::make_shared<SpunSubscription>();
   spun->subscription = subscription;
   spun->callback = std::move(callback);
+  const std::weak_ptr<void> owner = spun;
   {
     const std::lock_guard lock(mutex_);
     // A forked child may have left one there that its parent made, whose address is used again.
     spun_[subscription.get()].swap(spun);
   }
-  waits.add(subscription);
+  waits.add(subscription, owner);
 }
 
 WaitSetCore& NodeCore::wait_set()
@@ -84,12 +85,7 @@ void NodeCore::find_unread(Round& round)
 {
   if (wait_set_ != nullptr && wait_set_->epoch() == current_epoch() &&
       wait_set_->size() == spun_.size()) {
-    found_.clear();
-    wait_set_->find_unread(found_);
-    for (const SubscriptionCore* subscription : found_) {
-      const auto place = spun_.find(subscription);
-      if (place != spun_.end()) round.push_back(place->second);
-    }
+    wait_set_->find_unread(round);
     return;
   }
   for (const auto& [key, spun] : spun_) {
@@ -116,7 +112,7 @@ std::size_t NodeCore::run_callbacks(std::size_t most, std::uint64_t published_un
   for (auto& place : round) {
     if (count == most) break;
     // Held here, and nowhere else: the callback may destroy its own subscription.
-    const auto spun = std::move(place);
+    const auto spun = std::static_pointer_cast<SpunSubscription>(std::move(place));
     const CallbackGate::Run run(spun->gate);
     if (!run.is_allowed()) continue;
     const auto subscription = spun->subscription.lock();

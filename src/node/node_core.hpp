@@ -53,7 +53,7 @@ class NodeCore
   WaitSetCore& wait_set();
 
  private:
-  using Round = std::vector<std::shared_ptr<SpunSubscription>>;
+  using Round = std::vector<std::shared_ptr<void>>;  ///< of SpunSubscriptions
 
   void find_unread(Round& round);
 
@@ -63,8 +63,7 @@ class NodeCore
   std::unordered_map<const SubscriptionCore*, std::shared_ptr<SpunSubscription>> spun_;
   std::size_t next_ = 0;  ///< whose turn it is when all are looked at
   std::shared_ptr<WaitSetCore> wait_set_;
-  Round spare_round_;                           ///< memory for the next one
-  std::vector<const SubscriptionCore*> found_;  ///< scratch of find_unread()
+  Round spare_round_;  ///< memory for the next one
 };
 
 }  // namespace agnocast::internal

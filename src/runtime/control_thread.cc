@@ -297,7 +297,7 @@ bool ControlThread::look_at_registry()
     });
   if (!has_work && runtime_->context().registry->is_settled()) return false;
   workers_.add(&queue_, Workers::Runs::library_code, [runtime = runtime_] {
-    static_cast<void>(runtime->context().registry->settle());
+    if (runtime->context().registry->settle()) runtime->announce_late_departures();
     bool any = false;
     for (const auto& subscription : runtime->subscriptions()) {
       subscription->finish_if_done();

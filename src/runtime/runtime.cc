@@ -319,7 +319,11 @@ void Runtime::leave()
   area_->unlink();
   registry_->remove_process(context_.ticket);
   AGNOCAST_FAILPOINT("leave.unregistered");
-  send_announcements(others, {});
+  try {
+    send_announcements(others, {});
+  } catch (const std::bad_alloc&) {
+    // As above.
+  }
   control_thread_.park();
 }
 
@@ -420,12 +424,29 @@ void Runtime::announce(const EndpointTicket& endpoint, agnocast_endpoint_kind to
 // So that nobody has to find out on the message path.
 void Runtime::announce_departure(const EndpointTicket& endpoint, agnocast_endpoint_kind to) noexcept
 {
+  if (leaving_) return;
   try {
-    announce(endpoint, to);
+    if (registry_->is_settled()) {
+      announce(endpoint, to);
+    } else {
+      const std::lock_guard lock(mutex_);
+      late_departures_.emplace_back(endpoint, to);
+    }
   } catch (const std::bad_alloc&) {
     // They find out.
   }
   control_thread_.poke();  // ends of our own
+}
+
+// The registry could not be told at once, and has been now.
+void Runtime::announce_late_departures()
+{
+  std::vector<std::pair<EndpointTicket, agnocast_endpoint_kind>> departures;
+  {
+    const std::lock_guard lock(mutex_);
+    departures.swap(late_departures_);
+  }
+  for (const auto& [endpoint, to] : departures) announce_departure(endpoint, to);
 }
 
 std::set<std::string> Runtime::processes_at_other_ends()

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "agnocast/export.hpp"
@@ -107,6 +108,7 @@ class Runtime
   [[nodiscard]] std::uint64_t pid_namespace() const noexcept { return pid_namespace_; }
   /// Makes every wait set and waiting publisher look again.
   void ring_own_doorbells() noexcept;
+  void announce_late_departures();
   /// The same, and all look at everything: somebody may have died who had not left its hint yet.
   void look_at_all() noexcept;
   /// Frees what the publishers of this process keep without need, and then what only others' depth
@@ -165,6 +167,8 @@ class Runtime
 
   std::mutex register_mutex_;  ///< one publisher comes at a time; taken before mutex_
   std::mutex mutex_;           ///< guards the lists
+  std::vector<std::pair<EndpointTicket, agnocast_endpoint_kind>>
+    late_departures_;  ///< before the registry knows of them; guarded by mutex_
   std::vector<std::weak_ptr<PublisherCore>> publishers_;
   std::map<std::uint64_t, std::uint64_t> descriptions_;  ///< offsets by hash; guarded by mutex_
   std::vector<std::weak_ptr<SubscriptionCore>> subscriptions_;

@@ -130,10 +130,15 @@ PublishOutcome PublisherCore::publish(void* message, std::uint64_t owned_bytes)
     make_room_in_ring(lock);  // gives the lock back: what was waited for may have changed
   }
   const bool is_current = this->is_current();
-  if (!is_current) ask_for_readers(ring_->live_count() >= depth_ + urgent_slack);
+  // Who publishes seldom would tell a newcomer late of what it publishes now.
+  if (!is_current) {
+    ask_for_readers(ring_->live_count() >= depth_ + urgent_slack ||
+                    os::monotonic_ns() - published_at_ns_ > LookRequest::patience_ns);
+  }
   if (!is_current || retired_.is_full()) tell_live_max(~std::uint64_t{0});
   const std::uint64_t told_bytes = setup_.endpoint.type_bytes + owned_bytes;
-  ring_->publish(message, static_cast<std::uint64_t>(os::monotonic_ns() - context_.clock_offset_ns),
+  published_at_ns_ = os::monotonic_ns();
+  ring_->publish(message, static_cast<std::uint64_t>(published_at_ns_ - context_.clock_offset_ns),
                  told_bytes, kept_bytes(told_bytes, owned_bytes != 0));
   if (is_current) retire_beyond_depth();
   if (is_current && ring_->live_count() <= depth_) tell_live_max(depth_);

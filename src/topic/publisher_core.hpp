@@ -226,6 +226,7 @@ class PublisherCore : public std::enable_shared_from_this<PublisherCore>
   RetiredMessages retired_;
   std::unique_ptr<ReaderList> readers_;
   LookRequest readers_request_;
+  std::int64_t published_at_ns_ = 0;
   std::uint64_t depth_ = 0;       ///< the newest so many are live, whoever has read them
   std::uint64_t live_max_ = 0;    ///< as in the ring
   std::size_t in_the_way_ = 0;    ///< place in the list of one that wanted the oldest message

@@ -174,7 +174,7 @@ void PublisherCore::reclaim_before_loan() noexcept
     count_use();
     used_at_pass_ = std::min(used_at_pass_, context_.heap->used_bytes());
     if (!ring_->is_empty() && (ring_->live_count() >= worth_a_look_messages || has_heap_grown())) {
-      if (!is_current()) ask_for_readers(false);
+      if (!is_current()) ask_for_readers(has_heap_grown());
       retire_read();
     }
     if (is_pass_due()) collect_unheld(unheld);

@@ -77,8 +77,10 @@ SubscriptionCore::~SubscriptionCore()
 {
   if (epoch_ != current_epoch() || shared_ == nullptr) return;
   // Created, but never handed out: its creation failed later on.
-  if (ticket_.id != 0 && !closed_.load()) context_.registry->remove_endpoint(ticket_);
+  const bool is_registered = ticket_.id != 0 && !closed_.load();
+  if (is_registered) context_.registry->remove_endpoint(ticket_);
   for (const auto& connection : connections_) connection->disconnect();
+  if (is_registered) announce_departure();
   hints_.clear();
   store_release(shared_->subscription_id, std::uint64_t{0});  // pairs with ReaderList::make
   for (const std::uint64_t place : places_) {
@@ -93,9 +95,9 @@ bool SubscriptionCore::is_current() const
   return load_seq_cst(*generation_) == seen_generation_;
 }
 
-void SubscriptionCore::ask_for_publishers()
+void SubscriptionCore::ask_for_publishers(bool is_urgent)
 {
-  if (context_.poke != nullptr && publishers_request_.is_due(os::monotonic_ns(), false)) {
+  if (context_.poke != nullptr && publishers_request_.is_due(os::monotonic_ns(), is_urgent)) {
     context_.poke();
   }
 }
@@ -216,7 +218,7 @@ Taken SubscriptionCore::take_next(bool newest, std::uint64_t published_until_ns)
   if (published_until_ns != ~std::uint64_t{0}) {
     published_until_ns -= static_cast<std::uint64_t>(context_.clock_offset_ns);
   }
-  if (!is_current()) ask_for_publishers();
+  if (!is_current()) ask_for_publishers(false);
   collect_hints_locked();
   // Each round takes a message, or finds one gone that was there a moment ago.
   for (std::size_t round = 0; round < 64 + hints_.listed().size(); ++round) {
@@ -263,11 +265,11 @@ void SubscriptionCore::measure_delay(std::uint64_t publish_time_ns) noexcept
   store_relaxed(shared_->delay_ns, now_ns - std::min(publish_time_ns, now_ns));
 }
 
-bool SubscriptionCore::is_ready()
+bool SubscriptionCore::is_ready(bool may_sleep_next)
 {
   const std::lock_guard lock(mutex_);
   if (is_closed()) return false;
-  if (!is_current()) ask_for_publishers();
+  if (!is_current()) ask_for_publishers(may_sleep_next);
   if (held_count() >= hold_limit_) {
     wants_room_.store(true);
     if (held_count() >= hold_limit_) return false;  // release() will tell
@@ -279,7 +281,7 @@ bool SubscriptionCore::has_unread()
 {
   const std::lock_guard lock(mutex_);
   if (is_closed()) return false;
-  if (!is_current()) ask_for_publishers();
+  if (!is_current()) ask_for_publishers(false);
   return has_unread_locked();
 }
 
@@ -353,11 +355,13 @@ void SubscriptionCore::finish_if_done() noexcept
   if (!closed_.load() || held_count() != 0 || finished_.exchange(true)) return;
   context_.registry->remove_endpoint(ticket_);
   AGNOCAST_FAILPOINT("subscription.unregistered");
-  announce_departure();
   std::shared_ptr<SubscriptionCore> self;
-  const std::lock_guard lock(mutex_);
-  self.swap(self_);
-  for (const auto& connection : connections_) connection->disconnect();
+  {
+    const std::lock_guard lock(mutex_);
+    self.swap(self_);
+    for (const auto& connection : connections_) connection->disconnect();
+  }
+  announce_departure();  // who looks now finds no connection
 }
 
 void SubscriptionCore::set_waiter(std::uint32_t waiter, std::uint32_t hint) noexcept

@@ -64,8 +64,9 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
 
   /// The next message that was published until then, or the newest.
   Taken take(bool newest, std::uint64_t published_until_ns = ~std::uint64_t{0});
-  /// True if take() would find something.
-  bool is_ready();
+  /// True if take() would find something. Who may sleep if not is not kept waiting for news of
+  /// publishers.
+  bool is_ready(bool may_sleep_next = false);
   /// The next look is at all publishers: a hint may have got lost.
   void look_at_all();
   /// The same, even if the limit of held messages stands in the way.
@@ -151,7 +152,7 @@ class SubscriptionCore : public std::enable_shared_from_this<SubscriptionCore>
   void take_over(Prepared& prepared, const std::vector<EndpointView>& views);
   [[nodiscard]] std::vector<std::uint64_t> known_publishers();
   [[nodiscard]] bool is_current() const;
-  void ask_for_publishers();
+  void ask_for_publishers(bool is_urgent);
   void announce_departure() const noexcept;
   void wake_own() const noexcept;
   void skip_beyond_depth();

@@ -117,7 +117,7 @@ bool WaitSetCore::any_ready_locked()
   if (hints_.collect()) look_at_all_locked();
   const bool found = hints_.any_ready([this](const Candidate& candidate) {
     const auto& member = static_cast<const Member&>(candidate);
-    return is_own(member) && member.subscription->is_ready();
+    return is_own(member) && member.subscription->is_ready(true);
   });
   ++round_;
   next_ = 0;
@@ -137,7 +137,7 @@ std::shared_ptr<void> WaitSetCore::next_ready()
   return nullptr;
 }
 
-void WaitSetCore::find_unread(std::vector<const SubscriptionCore*>& found)
+void WaitSetCore::find_unread(std::vector<std::shared_ptr<void>>& found)
 {
   const std::lock_guard lock(mutex_);
   if (hints_.collect()) look_at_all_locked();
@@ -146,7 +146,7 @@ void WaitSetCore::find_unread(std::vector<const SubscriptionCore*>& found)
   hints_.keep_ready([&](const Candidate& candidate) {
     const auto& member = static_cast<const Member&>(candidate);
     if (!is_own(member) || !member.subscription->has_unread()) return false;
-    found.push_back(member.subscription.get());
+    if (auto owner = member.owner.lock()) found.push_back(std::move(owner));
     return true;
   });
 }

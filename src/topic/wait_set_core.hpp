@@ -29,8 +29,8 @@ class WaitSetCore : public std::enable_shared_from_this<WaitSetCore>
   WaitSetCore(const WaitSetCore&) = delete;
   WaitSetCore& operator=(const WaitSetCore&) = delete;
 
-  /// \p owner is what next_ready() gives for it.
-  void add(const std::shared_ptr<SubscriptionCore>& subscription, std::weak_ptr<void> owner = {});
+  /// \p owner is what next_ready() and find_unread() give for it.
+  void add(const std::shared_ptr<SubscriptionCore>& subscription, std::weak_ptr<void> owner);
   void remove(const SubscriptionCore& subscription);
 
   /// True if a subscription is ready, and begins a round of next_ready(). Returns false at
@@ -39,9 +39,9 @@ class WaitSetCore : public std::enable_shared_from_this<WaitSetCore>
 
   /// The owner of one that is ready and was not given yet in this round, or nullptr.
   std::shared_ptr<void> next_ready();
-  /// Appends all that have unread messages, also those whose holds are at their limit. Who comes
-  /// first changes with each call.
-  void find_unread(std::vector<const SubscriptionCore*>& found);
+  /// Appends the owners of all that have unread messages, also of those whose holds are at their
+  /// limit. Who comes first changes with each call.
+  void find_unread(std::vector<std::shared_ptr<void>>& found);
   [[nodiscard]] std::size_t size();
 
   [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }

@@ -282,6 +282,42 @@ TEST_F(Limits, OnQueueBytesOnlyDelayTheFirstMapping)
   });
 }
 
+// Nobody can tell the sleeper that a publisher has come, but by waking it.
+TEST_F(Limits, OnMessageQueuesLoseNoMessageOfAPublisherThatGoesAtOnce)
+{
+  EXPECT_ALL_WELL([] {
+    set_limit(RLIMIT_MSGQUEUE, 0);
+    Process listener([](Channel& channel) {
+      Node node("listener");
+      const auto subscription = node.create_subscription<Report>("/machine", QoS(50));
+      WaitSet waits;
+      waits.add(*subscription);
+      channel.say("ready");
+      std::uint64_t last = 0;
+      while (last < 20 && waits.wait(patience)) {
+        while (const auto message = subscription->take()) {
+          require(message->number == last + 1, "in their order, after " + std::to_string(last));
+          last = message->number;
+          channel.say(std::to_string(last));
+        }
+      }
+      channel.hear();
+    });
+    require(listener.hear() == "ready", "a listener");
+    Node node("talker");
+    for (std::uint64_t i = 1; i <= 20; ++i) {
+      // The other's patience with one that does not connect is per process: it must connect.
+      auto publisher = node.create_publisher<Report>("/machine", QoS(1));
+      publish_report(*publisher, i);
+      publisher.reset();
+      const std::string said = listener.hear();
+      require(said == std::to_string(i), "message " + std::to_string(i) + " comes: " + said);
+    }
+    listener.say("end");
+    require(listener.wait() == 0, "the listener ends");
+  });
+}
+
 TEST_F(Limits, OnTheNumberOfQueuesOnlyDelayTheFirstMapping)
 {
   EXPECT_ALL_WELL([] {

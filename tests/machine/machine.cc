@@ -77,7 +77,8 @@ void enter_own_shm(const std::string& options)
   enter_namespaces(CLONE_NEWNS | CLONE_NEWIPC);
   if (::mount("tmpfs", "/dev/shm", "tmpfs", 0, options.c_str()) != 0) cannot("mount of a tmpfs");
   // Where there is one it shows the queues of the namespace that it was mounted in.
-  if (::mount("mqueue", "/dev/mqueue", "mqueue", 0, nullptr) != 0 && errno != ENOENT) {
+  if (::mount("mqueue", "/dev/mqueue", "mqueue", 0, nullptr) != 0 && errno != ENOENT &&
+      errno != ENODEV) {
     cannot("mount of the message queues");
   }
 }

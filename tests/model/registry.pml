@@ -87,7 +87,7 @@ inline tell_topic_of(e)
 inline drop_endpoint(e)
 {
 #ifdef BUG_GENERATION_BEFORE_RECORD
-  tell_topic_of(e);
+  advance(endpoints[e].topic);
   store(endpoints[e].live = 0)
 #else
   store(endpoints[e].live = 0);
