@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <sstream>
 
 #include "stress/conductor.hpp"
@@ -19,7 +20,8 @@ void Conductor::print_findings()
   if (count > shown) std::printf("and %zu more\n", count - shown);
 }
 
-// What the actors said on standard error: reports of sanitizers and stacks, if something was found.
+// What the actors said last on standard error: reports of sanitizers and stacks, if something was
+// found. That callbacks wait for holds is nothing to speak of here.
 void Conductor::print_said()
 {
   if (!has_found()) return;
@@ -30,10 +32,13 @@ void Conductor::print_said()
     text.append(part, static_cast<std::size_t>(size));
   }
   std::istringstream lines(text);
-  std::size_t shown = 0;
-  for (std::string line; shown < 200 && std::getline(lines, line); ++shown) {
-    std::printf("said: %s\n", line.c_str());
+  std::deque<std::string> last;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("its callback waits") != std::string::npos) continue;
+    last.push_back(std::move(line));
+    if (last.size() > 200) last.pop_front();
   }
+  for (const std::string& line : last) std::printf("said: %s\n", line.c_str());
 }
 
 void Conductor::print_summary() const
