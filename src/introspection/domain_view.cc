@@ -5,9 +5,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
+#include <sstream>
 
 #include "abi/description_layout.h"
 #include "abi/kernel_interface.h"
@@ -91,7 +91,10 @@ std::unique_ptr<agnocast_registry> read_registry(std::uint32_t domain)
 std::string command_of(std::int64_t pid)
 {
   std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary);
-  std::string command{std::istreambuf_iterator<char>(file), {}};
+  // An iterator would throw if the process ended after the file was opened.
+  std::ostringstream text;
+  text << file.rdbuf();
+  std::string command = text.str();
   while (!command.empty() && command.back() == '\0') command.pop_back();
   std::replace(command.begin(), command.end(), '\0', ' ');
   return text_of(command.data(), command.size());
